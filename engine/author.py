@@ -1,0 +1,51 @@
+"""The author's side: folders of YAML in, a pack and every finding out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.check import check_completeness, check_logic
+from engine.compose import compose
+from engine.declare import declare
+from engine.finding import Finding, in_reading_order
+from engine.load import Loaded, load_pack
+from engine.model import Pack
+from engine.stack import stack_up
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome of reading packs: the pack, sound where no finding is an error, and all findings in reading order.
+
+    `texts` are the files' texts by name, for snippets.
+    """
+
+    pack: Pack
+    findings: tuple[Finding, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that stop a policy from opening."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def read_packs(folders: Iterable[str | Path]) -> Checked:
+    """The packs in the folders, stacked in the order given, with everything that is wrong with them."""
+    return check([load_pack(folder) for folder in folders])
+
+
+def check(layers: Sequence[Loaded]) -> Checked:
+    """Loaded packs, stacked and checked."""
+    stack = stack_up([layer.documents for layer in layers])
+    declared = declare(stack)
+    pack = compose(stack, declared)
+    findings = [finding for layer in layers for finding in layer.findings] + stack.findings
+    findings.extend(check_logic(pack))
+    if not any(finding.severity == "error" for finding in findings):
+        # With a rule broken, what it reads and cites would only seem to be unread and uncited.
+        findings.extend(check_completeness(pack))
+    texts = {file: text for layer in layers for file, text in layer.texts.items()}
+    return Checked(pack, in_reading_order(findings), texts)

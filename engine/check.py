@@ -1,0 +1,221 @@
+"""Checks of a whole pack: what no single entry can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.condition import Condition, Presence, leaves
+from engine.finding import Finding, Place, one_of
+from engine.model import Arithmetic, FactDeclaration, Pack, Rule, Texts
+from engine.resolve import closure, inputs, rule_reads
+from engine.satisfy import contradicts_itself
+from engine.situation import READING
+from engine.texts import base_language, placeholders
+
+
+def check_logic(pack: Pack) -> Iterator[Finding]:
+    """What makes no sense in the pack as a whole."""
+    yield from _cycles(pack)
+    yield from _contradictions(pack)
+    yield from _misplaced_known(pack)
+
+
+def check_completeness(pack: Pack) -> Iterator[Finding]:
+    """What a sound pack still lacks; cases are looked at elsewhere, by deciding them."""
+    yield from _untranslated(pack)
+    yield from _uncited(pack)
+    yield from _never_allowed(pack)
+    yield from _unread(pack)
+    yield from _unset(pack)
+
+
+def _cycles(pack: Pack) -> Iterator[Finding]:
+    overrides = {
+        rule.id: [other for other in rule.overrides if other in pack.rules and other != rule.id]
+        for rule in pack.rules.values()
+    }
+    for ring in _rings(overrides):
+        help_ = "an override must lead from the special to the general"
+        yield Finding(pack.rules[ring[0]].place, "override-cycle", f"rules override each other: {_chain(ring)}", help_)
+    reads = {path: [other for other in inputs(pack, fact) if other in pack.facts] for path, fact in pack.facts.items()}
+    for ring in _rings(reads):
+        help_ = "work one of them out from something else"
+        yield Finding(
+            pack.facts[ring[0]].place, "derived-cycle", f"facts are worked out from each other: {_chain(ring)}", help_
+        )
+
+
+def _chain(ring: list[str]) -> str:
+    return " → ".join(f"`{name}`" for name in [*ring, ring[0]])
+
+
+def _rings(edges: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
+    """One ring for each place where following the edges comes back, each beginning with its least name."""
+    done: set[str] = set()
+    for start in sorted(edges):
+        trail: list[str] = []
+        waiting: list[Iterator[str]] = []
+        if start not in done:
+            trail, waiting = [start], [iter(sorted(edges[start]))]
+        while waiting:
+            other = next(waiting[-1], None)
+            if other is None:
+                waiting.pop()
+                done.add(trail.pop())
+            elif other in trail:
+                ring = trail[trail.index(other) :]
+                least = ring.index(min(ring))
+                yield ring[least:] + ring[:least]
+            elif other not in done:
+                trail.append(other)
+                waiting.append(iter(sorted(edges.get(other, ()))))
+
+
+def _conditions(fact: FactDeclaration) -> Iterator[Condition]:
+    yield from (choice.condition for choice in fact.default)
+    match fact.derived:
+        case None | Arithmetic():
+            return
+        case tuple() as choices:
+            yield from (choice.condition for choice in choices)
+        case condition:
+            yield condition
+
+
+def _contradictions(pack: Pack) -> Iterator[Finding]:
+    help_ = "look for one fact asked to be two things, or for an empty range"
+    for rule in pack.rules.values():
+        if contradicts_itself(rule.condition):
+            yield Finding(rule.place, "contradiction", f"the condition of `{rule.id}` can never hold", help_)
+    for fact in pack.facts.values():
+        if any(contradicts_itself(condition) for condition in _conditions(fact)):
+            yield Finding(fact.place, "contradiction", f"a condition of `{fact.path}` can never hold", help_)
+
+
+def _misplaced_known(pack: Pack) -> Iterator[Finding]:
+    """`known` in rules that make outcomes, or in facts that they read: more knowledge could change a definite answer."""
+    read: dict[str, str] = {}
+    for rule in sorted(pack.rules.values(), key=lambda rule: rule.id):
+        if rule.effect.kind in ("allow", "deny", "only_by", "defer"):
+            yield from _known_in(rule.condition, rule.place, f"a rule that says `{rule.effect.kind}`")
+            for path in closure(pack, rule_reads(pack, rule)):
+                read.setdefault(path, rule.id)
+    for path, rule_id in sorted(read.items()):
+        for condition in _conditions(pack.facts[path]) if path in pack.facts else ():
+            yield from _known_in(condition, pack.facts[path].place, f"a fact that `{rule_id}` reads")
+
+
+def _known_in(condition: Condition, place: Place, where: str) -> Iterator[Finding]:
+    for leaf in leaves(condition):
+        if isinstance(leaf, Presence):
+            help_ = "compare the fact itself; what is unknown stays open by itself"
+            yield Finding(leaf.place or place, "known-not-allowed", f"`known` may not stand in {where}", help_)
+
+
+def _untranslated(pack: Pack) -> Iterator[Finding]:
+    base = base_language(pack)
+    for language in pack.languages:
+        texts = pack.translations.get(language, {})
+        for rule in pack.rules.values() if language != base else ():
+            lacking = _lacking(rule, texts.get(rule.id))
+            if lacking:
+                message = f"the {one_of(lacking)} of `{rule.id}` is not translated into `{language}`"
+                yield Finding(rule.place, "missing-translation", message, f"add it to `translations/{language}.yaml`")
+
+
+def _lacking(rule: Rule, texts: Texts | None) -> list[str]:
+    """The parts of a rule that people read and that have no translation."""
+    parts = {"text": rule.effect.text, "remedy": rule.effect.remedy, "steps": rule.effect.steps}
+    if isinstance(rule.effect.deadline, str):
+        parts["deadline"] = rule.effect.deadline
+    return [part for part, original in parts.items() if original and not getattr(texts, part, None)]
+
+
+def _uncited(pack: Pack) -> Iterator[Finding]:
+    cited = {statement for rule in pack.rules.values() for statement in rule.cites}
+    cited |= {
+        statement
+        for table in pack.tables.values()
+        for row in table.rows.values()
+        for cell in row.values()
+        for span in cell
+        for statement in span.cites
+    }
+    cited |= {statement for fact in pack.facts.values() for statement in fact.cites}
+    for statement in pack.statements.values():
+        if statement.id not in cited and statement.not_encoded is None:
+            help_ = "cite it in the rule that carries it, or mark it `not_encoded: <reason>`"
+            yield Finding(statement.place, "uncited-statement", f"no rule cites the statement `{statement.id}`", help_)
+        elif statement.id in cited and statement.not_encoded is not None:
+            yield Finding(
+                statement.place,
+                "cited-not-encoded",
+                f"`{statement.id}` is cited, and marked `not_encoded`",
+                "take the mark away",
+            )
+
+
+def _never_allowed(pack: Pack) -> Iterator[Finding]:
+    allowed = {
+        action for rule in pack.rules.values() if rule.effect.kind in ("allow", "only_by") for action in rule.actions
+    }
+    for action in pack.actions.values():
+        if action.name not in allowed:
+            yield Finding(
+                action.place,
+                "no-allow",
+                f"no rule ever allows `{action.name}`",
+                "write the rule that does, or take the action out",
+            )
+
+
+def _unread(pack: Pack) -> Iterator[Finding]:
+    read = closure(pack, (path for rule in pack.rules.values() for path in rule_reads(pack, rule)))
+    read |= _mentioned(pack)
+    for fact in pack.facts.values():
+        if fact.path not in read and not fact.implicit:
+            yield Finding(
+                fact.place,
+                "unread-fact",
+                f"no rule reads `{fact.path}`",
+                "take it out, or write the rule that it is for",
+            )
+    for reading in pack.readings.values():
+        if READING + reading.id not in read:
+            yield Finding(
+                reading.place,
+                "unread-reading",
+                f"no rule asks the reading `{reading.id}`",
+                "take it out, or write the rule that it is for",
+            )
+
+
+def _mentioned(pack: Pack) -> set[str]:
+    """The facts that texts and deadlines name."""
+    found: set[str] = set()
+    for rule in pack.rules.values():
+        effect = rule.effect
+        for text in (
+            effect.text,
+            effect.remedy or "",
+            *effect.steps,
+            effect.deadline if isinstance(effect.deadline, str) else "",
+        ):
+            found.update(placeholders(text))
+        if effect.deadline and not isinstance(effect.deadline, str):
+            found.add(effect.deadline.path)
+    return closure(pack, found)
+
+
+def _unset(pack: Pack) -> Iterator[Finding]:
+    for table in pack.tables.values():
+        for column in table.columns:
+            empty = [key for key, row in table.rows.items() if not row.get(column)]
+            if empty:
+                message = f"`{table.name}.{column}` is unset in {len(empty)} of {len(table.rows)} rows: {one_of(sorted(empty))}"
+                yield Finding(
+                    table.place,
+                    "unset-cell",
+                    message,
+                    "an unset cell is unknown; a pack stacked on this one may fill it",
+                )
