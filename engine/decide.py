@@ -1,0 +1,209 @@
+"""From a request to a decision: judged, then explained as far as was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import combinations, islice, product
+from typing import Any, Literal
+
+from engine.condition import Fact
+from engine.decision import (
+    Advice,
+    Alternative,
+    Decision,
+    InvalidFact,
+    Obligation,
+    Procedure,
+    Reason,
+)
+from engine.judge import Judgment, answer, open_route
+from engine.kleene import Known
+from engine.model import Rule
+from engine.policy import ActionRules, Backend, Policy
+from engine.request import Asked
+from engine.situation import Situation
+from engine.texts import Speaker
+from engine.values import MAX_DIGITS, plain_value
+
+Detail = Literal["full"] | None
+MAX_ALTERNATIVES = 5
+_LONG = 200
+
+
+def decide(policy: Policy, asked: Asked, match: Backend, *, detail: Detail = None, locale: str = "en") -> Decision:
+    """The decision on what was asked, matched by one backend; `detail="full"` adds what costs more to find out."""
+    if asked.action is None:
+        return _refuse(policy, asked, detail)
+    situation = Situation(policy.pack, asked.action, asked.given, policy.as_of)
+    rules = policy.actions[asked.action.name]
+    judgment = answer(rules, situation, match)
+    speaker = Speaker(policy.pack, locale)
+    said = judgment.situation
+    return Decision(
+        outcome=judgment.outcome,
+        cause=judgment.cause,
+        policy=policy.pack.name,
+        version=policy.version,
+        as_of=policy.as_of,
+        route=open_route(rules, judgment, match),
+        answered_for=judgment.answered_for,
+        reasons=tuple(_reason(rule, said, speaker) for rule in judgment.reasons),
+        obligations=tuple(_obligations(rules, judgment, speaker)),
+        advice=tuple(_advice(rules, judgment, speaker)),
+        procedure=tuple(_procedure(rules, judgment, speaker)),
+        missing=tuple(sorted(judgment.why.missing)),
+        unknown=tuple(path for path in rules.reads if path not in situation.given) if detail else None,
+        invalid=tuple(_invalid(situation, judgment)),
+        warnings=asked.warnings,
+        alternatives=tuple(_alternatives(rules, situation, judgment, match)) if detail else None,
+        assumptions=tuple(_assumptions(rules, situation, judgment, match)) if detail else None,
+    )
+
+
+def _refuse(policy: Policy, asked: Asked, detail: Detail) -> Decision:
+    """The deny of what the policy knows nothing of."""
+    nothing = () if detail else None
+    return Decision(
+        "deny", "not_permitted", policy.pack.name, policy.version, policy.as_of,
+        unknown=nothing, warnings=asked.warnings, alternatives=nothing, assumptions=nothing,
+    )  # fmt: skip
+
+
+def _reason(rule: Rule, situation: Situation, speaker: Speaker) -> Reason:
+    remedy = speaker.remedy(rule, situation)
+    return Reason(rule.id, rule.effect.kind, speaker.text(rule, situation), rule.cites, remedy is not None, remedy)
+
+
+def _accompanying(rules: ActionRules, judgment: Judgment, kind: str) -> Iterator[Rule]:
+    for rule in rules.rules:
+        wanted = rule.effect.kind == kind and judgment.outcome in rule.effect.accompanies
+        if wanted and judgment.applies[rule.id] is not False:
+            yield rule
+
+
+def _obligations(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iterator[Obligation]:
+    for rule in _accompanying(rules, judgment, "oblige"):
+        certain = judgment.applies[rule.id] is True
+        text, deadline = speaker.text(rule, judgment.situation), speaker.deadline(rule, judgment.situation)
+        yield Obligation(rule.id, text, rule.cites, rule.effect.due, deadline, certain)
+
+
+def _advice(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iterator[Advice]:
+    for rule in _accompanying(rules, judgment, "advise"):
+        yield Advice(rule.id, speaker.text(rule, judgment.situation), rule.cites, judgment.applies[rule.id] is True)
+
+
+def _procedure(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iterator[Procedure]:
+    for rule in _accompanying(rules, judgment, "guide"):
+        if judgment.applies[rule.id]:
+            yield Procedure(rule.id, speaker.steps(rule, judgment.situation), rule.cites)
+
+
+def _invalid(situation: Situation, judgment: Judgment) -> Iterator[InvalidFact]:
+    """The invalid facts of the request, and those whose currencies or sizes keep the outcome open."""
+    found = [(each.path, each.problem, _echo(each.value)) for each in situation.invalid()]
+    for clash in judgment.why.clashes:
+        state = judgment.situation.state(clash.path)
+        found.append((clash.path, clash.problem, plain_value(state.value) if isinstance(state, Known) else None))
+    for path, problem, value in sorted(found, key=lambda each: each[:2]):
+        yield InvalidFact(path, value, problem)
+
+
+def _echo(raw: object) -> Any:
+    """What was sent, as JSON data; as text, cut where it is long, where JSON has no such value."""
+    if isinstance(raw, Decimal) and len(raw.as_tuple().digits) <= MAX_DIGITS:
+        return plain_value(raw)
+    try:
+        if len(json.dumps(raw, allow_nan=False, ensure_ascii=False).encode()) <= _LONG:
+            return raw
+    except (TypeError, ValueError, RecursionError):
+        pass
+    text = str(raw).encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _alternatives(
+    rules: ActionRules, situation: Situation, judgment: Judgment, match: Backend
+) -> Iterator[Alternative]:
+    if judgment.outcome == "allow":
+        return iter(())
+    return islice(_allowed_changes(rules, situation, match), MAX_ALTERNATIVES)
+
+
+def _allowed_changes(rules: ActionRules, situation: Situation, match: Backend) -> Iterator[Alternative]:
+    """Changes to one choice fact, then to two, that would be allowed; none that contains another."""
+    choices = {path: _other_values(path, situation) for path in rules.reads if _is_choice(path, situation)}
+    found: list[dict[str, Any]] = []
+    for size in (1, 2):
+        for paths in combinations(choices, size):
+            for values in product(*(choices[path] for path in paths)):
+                change = dict(zip(paths, values, strict=True))
+                if any(smaller.items() <= change.items() for smaller in found):
+                    continue
+                judgment = answer(rules, situation.but(given=change), match)
+                if judgment.outcome == "allow":
+                    found.append(change)
+                    yield Alternative(change, judgment.outcome, open_route(rules, judgment, match))
+
+
+def _is_choice(path: str, situation: Situation) -> bool:
+    fact = situation.pack.facts[path]
+    return (
+        (fact.choice or path in situation.action.choices) and fact.type.kind in ("enum", "boolean") and not fact.sealed
+    )
+
+
+def _other_values(path: str, situation: Situation) -> list[Any]:
+    kind = situation.pack.facts[path].type
+    now = situation.state(path)
+    values: tuple[Any, ...] = (True, False) if kind.kind == "boolean" else kind.values
+    return [value for value in values if not (isinstance(now, Known) and now.value == value)]
+
+
+def _assumptions(
+    rules: ActionRules, situation: Situation, judgment: Judgment, match: Backend
+) -> Iterator[dict[str, Any]]:
+    """The readings, unconfirmed values and defaults that this answer rests on, each changed alone and decided."""
+    pack = situation.pack
+    base = _essence(rules, judgment)
+
+    def differs(**changes: Any) -> bool:
+        return _essence(rules, answer(rules, situation.but(**changes), match)) != base
+
+    for reading in (pack.readings[name] for name in rules.readings):
+        if any(differs(readings={reading.id: option}) for option in reading.options if option != reading.chosen):
+            yield {"reading": reading.id, "chosen": reading.chosen, "cites": list(reading.cites)}
+    for cell, cites in sorted(_unconfirmed(rules, judgment.situation).items()):
+        if differs(unset=frozenset({cell})):
+            yield {"value": ".".join(cell), "basis": "unconfirmed", "cites": list(cites)}
+    for path in rules.reads:
+        state = situation.state(path)
+        if isinstance(state, Known) and state.via == "default" and differs(without=frozenset({path})):
+            yield {"fact": path, "default": plain_value(state.value), "cites": list(pack.facts[path].cites)}
+
+
+def _unconfirmed(rules: ActionRules, situation: Situation) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
+    cells = {}
+    for path in rules.reads:
+        state, lookup = situation.state(path), situation.pack.facts[path].lookup
+        if isinstance(state, Known) and state.span and state.span.basis == "unconfirmed" and lookup:
+            key = situation.state(lookup.key)
+            assert isinstance(key, Known)
+            cells[(lookup.table, str(key.value), lookup.column)] = state.span.cites
+    return cells
+
+
+def _essence(rules: ActionRules, judgment: Judgment) -> tuple[Any, ...]:
+    """What an assumption must change to count: the outcome, its reasons, its duties."""
+    duties = tuple(
+        (rule.id, judgment.applies[rule.id], _deadline(rule, judgment.situation))
+        for rule in _accompanying(rules, judgment, "oblige")
+    )
+    return judgment.outcome, tuple(rule.id for rule in judgment.reasons), duties
+
+
+def _deadline(rule: Rule, situation: Situation) -> Any:
+    deadline = rule.effect.deadline
+    return situation.state(deadline.path) if isinstance(deadline, Fact) else deadline

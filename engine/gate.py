@@ -1,0 +1,162 @@
+"""The library's front door: open a policy, ask it, get decisions."""
+
+from __future__ import annotations
+
+import bisect
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from engine import reference
+from engine.author import read_packs
+from engine.decide import Detail, decide
+from engine.decision import Decision
+from engine.finding import Finding, show
+from engine.judge import Judgment, judge
+from engine.model import Pack
+from engine.policy import ActionRules, Backend, Policy
+from engine.request import Asked, read_request
+from engine.resolve import change_dates, resolve
+from engine.situation import DATE, Situation
+from engine.texts import base_language, language_for
+from engine.values import NotAValue, parse_date
+from engine.version import version_of
+
+Engine = Literal["reference", "rete"]
+ENGINES: tuple[Engine, ...] = ("reference", "rete")
+
+
+class InvalidRules(Exception):
+    """The rules have errors; `findings` holds everything that is wrong with them, warnings and notes too."""
+
+    def __init__(self, findings: tuple[Finding, ...], texts: Mapping[str, str]) -> None:
+        errors = [finding for finding in findings if finding.severity == "error"]
+        super().__init__("\n".join(show(finding, texts) for finding in errors))
+        self.findings = findings
+        self.texts = texts
+
+
+def open_policy(
+    rules: str | Path | Sequence[str | Path], as_of: datetime.date | str | None = None, *, engine: Engine = "reference"
+) -> Gate:
+    """The policy in a folder, or in a stack of folders (the first one below).
+
+    `as_of` is the day decided for where a request gives none; without it that is today (UTC).
+    Raises InvalidRules if the rules have errors, ValueError if `as_of` is no day `YYYY-MM-DD`.
+    """
+    checked = read_packs([rules] if isinstance(rules, str | Path) else rules)
+    if checked.errors:
+        raise InvalidRules(checked.findings, checked.texts)
+    return Gate(checked.pack, None if as_of is None else parse_date(as_of), engine)
+
+
+class Gate:
+    """An open policy. Nothing in it changes, and several threads may ask it at once."""
+
+    def __init__(self, pack: Pack, as_of: datetime.date | None = None, engine: Engine = "reference") -> None:
+        self.pack = pack
+        self.as_of = as_of
+        self.engine = engine
+        self.version = version_of(pack)
+        self._changes = change_dates(pack)
+        self._span = lru_cache(maxsize=64)(self._resolve_span)
+
+    def decide(
+        self, request: Mapping[str, Any], detail: Detail = None, locale: str = "en", engine: Engine | None = None
+    ) -> Decision:
+        """The decision on one request (AuthZEN-shaped data); raises InvalidRequest if it is none.
+
+        `detail="full"` adds alternatives, assumptions and unknown facts; texts are in the language of
+        `locale` where the policy has it, else in its own.
+        """
+        asked = read_request(request, self.pack)
+        return decide(self.policy_for(asked), asked, backend(engine or self.engine), detail=detail, locale=locale)
+
+    def decide_many(
+        self, requests: Iterable[Mapping[str, Any]], detail: Detail = None, locale: str = "en"
+    ) -> Iterator[Decision]:
+        """The decisions on a stream of requests, in order, one at a time."""
+        return (self.decide(request, detail, locale) for request in requests)
+
+    def judged(self, request: Mapping[str, Any], route: str | None = None) -> tuple[ActionRules, Judgment] | None:
+        """The rules of the request's action and their judgment, for explanations; None if the policy knows no such action.
+
+        `route` is the one to look at where the request gives none. Raises InvalidRequest.
+        """
+        asked = read_request(request, self.pack)
+        if asked.action is None:
+            return None
+        policy = self.policy_for(asked)
+        rules = policy.actions[asked.action.name]
+        situation = Situation(self.pack, asked.action, asked.given, policy.as_of)
+        if rules.route is not None and route is not None:
+            situation = situation.but(given={rules.route.path: route})
+        return rules, judge(rules, situation, reference.match, route)
+
+    def choosing(self, readings: Mapping[str, str]) -> Gate:
+        """The same policy with other options of its readings chosen (by id), to see what they would change."""
+        if not readings:
+            return self
+        chosen = {reading: replace(self.pack.readings[reading], chosen=option) for reading, option in readings.items()}
+        return Gate(replace(self.pack, readings={**self.pack.readings, **chosen}), self.as_of, self.engine)
+
+    def language(self, locale: str | None) -> str | None:
+        """The policy's language for a locale (its own for None); None if it has no such texts."""
+        return base_language(self.pack) if locale is None else language_for(self.pack, locale)
+
+    def today(self) -> Policy:
+        """The policy as of its own day, or today."""
+        return self.on(self.as_of or _today())
+
+    def policy_for(self, asked: Asked) -> Policy:
+        """The policy in force for what was asked: on its own date, or `as_of`, or today (UTC)."""
+        return self.on(self._day(asked))
+
+    def on(self, day: datetime.date | None) -> Policy:
+        """The policy in force on a day; None is a day that nobody knows."""
+        if day is None:
+            return resolve(self.pack, self.version, None)
+        span = self._span(bisect.bisect_right(self._changes, day))
+        return Policy(span.pack, span.version, day, span.actions)
+
+    def _resolve_span(self, index: int) -> Policy:
+        """The policy of the days from one change to the next; the first span has no beginning."""
+        return resolve(self.pack, self.version, self._changes[index - 1] if index else datetime.date.min)
+
+    def _day(self, asked: Asked) -> datetime.date | None:
+        given = asked.given.get(DATE)
+        if given is None or self.pack.facts[DATE].sealed:
+            return self.as_of or _today()
+        try:
+            return parse_date(given)
+        except NotAValue:
+            return None
+
+
+class MissingPackage(ImportError):
+    """A package that an engine needs is not installed; its text says how to install it."""
+
+
+def shipped_rules() -> Path:
+    """The folder of rules to use by default: `rules` here, else the policy that ships with ChangeGate."""
+    here = Path("rules")
+    if here.is_dir():
+        return here
+    package = Path(__file__).parent
+    return next((folder for folder in (package / "rules", package.parent / "rules") if folder.is_dir()), here)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def backend(name: str) -> Backend:
+    """The backend of that name; the Rete engine is loaded only when asked for."""
+    if name == "rete":
+        match: Backend = import_module("engine.rete").match
+        return match
+    return reference.match

@@ -1,0 +1,67 @@
+"""JSON as the standards mean it: no NaN, no duplicate names, no half surrogate pairs, bounded, exact numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+MAX_DEPTH = 64
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+class NotJson(ValueError):
+    """The text is not strict JSON; its text says why."""
+
+
+def parse_json(text: str) -> Any:
+    """The data that the text holds: numbers with a point or exponent as Decimal. Raises NotJson."""
+    _bound_depth(text)
+    try:
+        data = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise NotJson(f"not JSON: {error.msg.lower()} (line {error.lineno}, column {error.colno})") from None
+    except (RecursionError, ValueError) as error:
+        raise NotJson(str(error) if isinstance(error, NotJson) else "not JSON: a number too long to read") from None
+    if "\\u" in text and _HALF_PAIR.search(json.dumps(data, default=str, ensure_ascii=False)):
+        raise NotJson("not Unicode: the text holds half of a surrogate pair")
+    return data
+
+
+def _bound_depth(text: str) -> None:
+    """Refuse deep nesting before the recursive decoder meets it; brackets within text count, which only a very long text could feel."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        match token[0]:
+            case "[" | "{":
+                depth += 1
+            case "]" | "}":
+                depth -= 1
+        if depth > MAX_DEPTH:
+            raise NotJson(f"nested more than {MAX_DEPTH} deep")
+
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotJson(f"the name {json.dumps(twice[:60])} is here twice in one object")
+    return members
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotJson(f"`{name}` is not JSON; numbers are finite")
+
+
+def _number(text: str) -> Decimal:
+    return Decimal(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_constant, object_pairs_hook=_pairs)
