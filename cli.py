@@ -1,0 +1,389 @@
+"""The command line: `changegate`, or `python cli.py` (DESIGN section 6). The one door of Click."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import click
+
+from engine.author import read_packs
+from engine.cases import coverage_findings, run_cases
+from engine.decision import Decision
+from engine.disagreement import differences
+from engine.explain import explain as explain_rules
+from engine.finding import in_reading_order
+from engine.gate import ENGINES, Gate, InvalidRules, MissingPackage, open_policy, shipped_rules
+from engine.report import (
+    decision_lines,
+    explanation_lines,
+    finding_lines,
+    no_paint,
+    report_data,
+    report_lines,
+    vocabulary_data,
+    vocabulary_lines,
+)
+from engine.request import InvalidRequest, with_paths
+from engine.request_text import MAX_BYTES, parse_line, parse_request, parse_setting
+from engine.shape import SCHEMAS, schema
+from engine.values import NotAValue, parse_date
+
+EXITS = {"allow": 0, "deny": 1, "indeterminate": 3}
+BAD_INPUT, DISAGREE, INTERRUPTED = 2, 4, 130
+BOTH = "both"
+
+
+class Usage(click.ClickException):
+    """Bad usage, a bad request or bad rules: a message and exit code 2."""
+
+    exit_code = BAD_INPUT
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message, to standard error unless told otherwise."""
+        click.echo(f"changegate: {self.format_message()}", file=file, err=True)
+
+
+def _paint(stream: IO[Any]) -> Callable[[str, str], str]:
+    colorful = stream.isatty() and not os.environ.get("NO_COLOR")
+    return (lambda text, color: click.style(text, fg=color)) if colorful else no_paint
+
+
+def _print(lines: Iterable[str], err: bool = False) -> None:
+    for line in lines:
+        click.echo(line, err=err, color=True)
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def _add_rules(ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    chosen: list[str] = ctx.ensure_object(dict).setdefault("rules", [])
+    chosen.extend(value)
+    return value
+
+
+rules_option = click.option(
+    "--rules", multiple=True, expose_value=False, callback=_add_rules, metavar="DIR",
+    help="A pack; repeat it to stack packs. [default: rules]",
+)  # fmt: skip
+format_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+def asking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments of every command that asks for one decision."""
+    for option in reversed(
+        (
+            click.argument("file", required=False),
+            rules_option,
+            click.option(
+                "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Give a fact a value (JSON, else text)."
+            ),
+            click.option(
+                "--as-of",
+                metavar="DATE",
+                help="The day to decide for, if the request gives none. [default: today, UTC]",
+            ),
+            click.option("--locale", metavar="LOCALE", help="The language of texts. [default: the policy's own]"),
+            click.option("--engine", type=click.Choice([*ENGINES, BOTH]), default=BOTH, show_default=True),
+            format_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group("changegate", context_settings={"help_option_names": ["-h", "--help"]})
+@rules_option
+@click.version_option(package_name="changegate", prog_name="changegate")
+def main() -> None:
+    """Say whether a change is allowed, and why.
+
+    Exit codes of check and explain: 0 allow, 1 deny, 3 indeterminate, 2 bad usage, request or rules,
+    4 the engines disagree.
+    """
+
+
+@main.command()
+@asking
+@click.pass_context
+def check(ctx: click.Context, /, form: str, **options: Any) -> None:
+    """Decide one request (FILE, - for standard input, or --set alone)."""
+    _, _, decision = _decide(ctx, form, **options)
+    if form == "json":
+        _print_json(decision.to_dict())
+    else:
+        _print(decision_lines(decision, _paint(sys.stdout)))
+    ctx.exit(EXITS[decision.outcome])
+
+
+@main.command()
+@asking
+@click.option("--all", "everything", is_flag=True, help="Show the rules that do not apply, too (JSON always does).")
+@click.pass_context
+def explain(ctx: click.Context, /, form: str, everything: bool, **options: Any) -> None:
+    """Decide one request and show the conditions behind the decision, with their values."""
+    gate, request, decision = _decide(ctx, form, **options)
+    judged = gate.judged(request, decision.answered_for)
+    explained = explain_rules(*judged) if judged else ()
+    if form == "json":
+        _print_json({"decision": decision.to_dict(), "rules": [each.to_dict() for each in explained]})
+    else:
+        paint = _paint(sys.stdout)
+        _print(decision_lines(decision, paint))
+        _print(explanation_lines((each for each in explained if everything or each.applies is not False), paint))
+    ctx.exit(EXITS[decision.outcome])
+
+
+@main.command()
+@click.argument("file", required=False)
+@rules_option
+@click.option("--as-of", metavar="DATE", help="The day to decide for, if a request gives none. [default: today, UTC]")
+@click.option("--locale", metavar="LOCALE", help="The language of texts.")
+@click.option("--engine", type=click.Choice(ENGINES), default="reference", show_default=True)
+@click.option("--detail", type=click.Choice(["full"]), help="Add alternatives, assumptions and unknown facts.")
+@click.pass_context
+def batch(
+    ctx: click.Context, file: str | None, as_of: str | None, locale: str | None, engine: Any, detail: Any
+) -> None:
+    """Decide many requests: one JSON object in a line in, one decision in a line out, in the same order.
+
+    A line that holds no request gives {"error": …} in its place. Ends quietly when its reader goes away.
+    """
+    gate = _open(ctx, as_of)
+    language = _language(gate, locale)
+    decide = functools.partial(gate.decide, detail=detail, locale=language, engine=engine)
+    with _input(file) as stream, _progress(stream) as advance:
+        try:
+            for number, line in enumerate(_bounded_lines(stream), 1):
+                sys.stdout.write(f"{_answer(line, number, decide)}\n")
+                advance(len(line))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_output()
+
+
+@main.command()
+@rules_option
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
+@format_option
+@click.pass_context
+def validate(ctx: click.Context, strict: bool, form: str) -> None:
+    """Find everything that is wrong with the rules."""
+    checked = read_packs(_folders(ctx))
+    findings = checked.findings
+    if not checked.errors:
+        findings = in_reading_order([*findings, *coverage_findings(Gate(checked.pack))])
+    if form == "json":
+        _print_json([finding.to_dict() for finding in findings])
+    else:
+        _print(finding_lines(findings, checked.texts, _paint(sys.stdout)))
+    failing = ("error", "warning") if strict else ("error",)
+    ctx.exit(int(any(finding.severity in failing for finding in findings)))
+
+
+@main.command()
+@rules_option
+@format_option
+@click.pass_context
+def test(ctx: click.Context, form: str) -> None:
+    """Run the cases of the rules, and see that they cover every rule."""
+    folders = _folders(ctx)
+    try:
+        gates = [open_policy(folders[: layer + 1]) for layer in range(len(folders))]
+    except InvalidRules as error:
+        _print(finding_lines(error.findings, error.texts, _paint(sys.stderr)), err=True)
+        ctx.exit(1)
+    with click.progressbar(
+        length=len(gates[-1].pack.cases), label="cases", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        report = run_cases(gates, lambda: bar.update(1))
+    if form == "json":
+        _print_json(report_data(report))
+    else:
+        _print(report_lines(report, _paint(sys.stdout)))
+    ctx.exit(int(not report.passed))
+
+
+@main.command()
+@click.argument("action", required=False)
+@rules_option
+@click.option("--all", "everything", is_flag=True, help="List facts that the action's rules do not read, too.")
+@format_option
+@click.pass_context
+def facts(ctx: click.Context, action: str | None, everything: bool, form: str) -> None:
+    """The vocabulary: what a caller may send, and what each action's rules read."""
+    gate = _open(ctx)
+    if action is not None and action not in gate.pack.actions:
+        raise Usage(f"unknown action `{action}`; the policy has {', '.join(gate.pack.actions)}")
+    data = vocabulary_data(gate.pack, gate.today().actions, action)
+    if form == "json":
+        _print_json(data)
+    else:
+        _print(vocabulary_lines(data, everything))
+
+
+@main.command(name="schema")
+@click.argument("which", type=click.Choice(SCHEMAS), required=False)
+def print_schema(which: str | None) -> None:
+    """Print the JSON Schemas: of packs, of requests, of decisions, or all three by name."""
+    _print_json(schema(which) if which else {name: schema(name) for name in SCHEMAS})
+
+
+def _folders(ctx: click.Context) -> list[str]:
+    chosen: list[str] = ctx.ensure_object(dict).get("rules", [])
+    return chosen or [str(shipped_rules())]
+
+
+def _open(ctx: click.Context, as_of: str | None = None) -> Gate:
+    try:
+        return open_policy(_folders(ctx), None if as_of is None else parse_date(as_of))
+    except InvalidRules as error:
+        errors = [finding for finding in error.findings if finding.severity == "error"]
+        _print(finding_lines(errors, error.texts, _paint(sys.stderr)), err=True)
+        raise Usage("the rules have errors; `changegate validate` lists every finding") from None
+    except NotAValue as error:
+        raise Usage(f"--as-of {error}") from None
+
+
+def _language(gate: Gate, locale: str | None) -> str:
+    language = gate.language(locale)
+    if language is None:
+        raise Usage(f"the policy has no texts in `{locale}`; it has {', '.join(gate.pack.languages)}")
+    return language
+
+
+def _decide(
+    ctx: click.Context,
+    form: str,
+    file: str | None,
+    settings: tuple[str, ...],
+    as_of: str | None,
+    locale: str | None,
+    engine: str,
+) -> tuple[Gate, dict[str, Any], Decision]:
+    gate = _open(ctx, as_of)
+    language = _language(gate, locale)
+    engines: tuple[Any, ...] = ENGINES if engine == BOTH else (engine,)
+    try:
+        request = with_paths(_read_request(file, bool(settings)), dict(map(parse_setting, settings)))
+        decisions = [gate.decide(request, "full", language, name) for name in engines]
+    except (InvalidRequest, MissingPackage) as error:
+        raise Usage(str(error)) from None
+    if any(other != decisions[0] for other in decisions):
+        _report_disagreement(ctx, form, dict(zip(engines, decisions, strict=True)))
+    return gate, request, decisions[0]
+
+
+def _report_disagreement(ctx: click.Context, form: str, decisions: dict[str, Decision]) -> NoReturn:
+    """Both answers in full: nobody should act on either."""
+    answers = {name: decision.to_dict() for name, decision in decisions.items()}
+    if form == "json":
+        _print_json({"error": "the engines disagree", "answers": answers})
+    else:
+        click.echo(
+            "The engines disagree; act on neither answer, and report this with the request and the policy's version."
+        )
+        _print(f"  {line}" for line in differences(answers))
+        for name, decision in decisions.items():
+            click.echo(f"\n{name}:")
+            _print(decision_lines(decision, _paint(sys.stdout)))
+    ctx.exit(DISAGREE)
+
+
+def _read_request(file: str | None, has_settings: bool) -> Any:
+    if file is None and has_settings:
+        return {}
+    if file is None and sys.stdin.isatty():
+        raise Usage("name a request: a FILE, - for standard input, or --set action=… --set path=value")
+    with _input(file) as stream:
+        data = stream.read(MAX_BYTES + 1)
+    return parse_request(data, file or "-")
+
+
+def _input(file: str | None) -> Any:
+    if file is None or file == "-":
+        return sys.stdin.buffer
+    try:
+        path = Path(file)
+        if path.is_dir():
+            raise Usage(f"`{file}` is a folder; name a file")
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        raise Usage(f"`{file}` cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines of a stream in bounded memory: of a longer one only its beginning, which is no request."""
+    while line := stream.readline(MAX_BYTES + 1):
+        yield line
+        while len(line) > MAX_BYTES and not line.endswith(b"\n"):
+            line = stream.readline(MAX_BYTES + 1)
+
+
+def _answer(line: bytes, number: int, decide: Callable[[Any], Decision]) -> str:
+    try:
+        return json.dumps(decide(parse_line(line)).to_dict(), ensure_ascii=False)
+    except InvalidRequest as error:
+        return json.dumps({"error": {"line": number, "message": str(error)}}, ensure_ascii=False)
+
+
+def _progress(stream: Any) -> Any:
+    """A bar on standard error, if that is a terminal and the decisions go elsewhere; as a function of bytes read."""
+    try:
+        size = os.fstat(stream.fileno()).st_size
+    except (OSError, ValueError):
+        size = 0
+    hidden = not (sys.stderr.isatty() and not sys.stdout.isatty() and size)
+    return _Bar(click.progressbar(length=max(size, 1), label="requests", file=sys.stderr, hidden=hidden))
+
+
+class _Bar:
+    """A progress bar as a context whose value is its update function."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def __enter__(self) -> Callable[[int], None]:
+        update: Callable[[int], None] = self._bar.__enter__().update
+        return update
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.__exit__(*exception)
+
+
+def _forget_output() -> None:
+    """Let what is still in the buffer go nowhere: its reader has gone, and the interpreter flushes on exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run() -> NoReturn:
+    """Run the command line, with no traceback for a user."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        code = main.main(prog_name="changegate", standalone_mode=False) or 0
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except Exception as error:  # the last line of defense: whatever fails, it is no yes
+        if os.environ.get("CHANGEGATE_DEBUG"):
+            raise
+        click.echo(f"changegate: internal error: {error!r}; CHANGEGATE_DEBUG=1 shows where", err=True)
+        code = BAD_INPUT
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

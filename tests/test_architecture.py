@@ -1,0 +1,91 @@
+"""The arrows between modules: what may know of what."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "engine").glob("*.py"))
+DOORS = {
+    "yaml": {"load"},
+    "jsonschema": {"shape"},
+    "durable": {"rete"},
+    "babel": {"texts"},
+    "click": {"cli"},
+}
+AUTHOR_SIDE = {"load", "nodes", "shape", "stack", "express", "declared", "tables", "declare", "compose", "check", "satisfy", "author"}
+DECISION_SIDE = {"kleene", "situation", "policy", "reference", "resolve", "version", "request", "decision", "judge", "decide", "texts", "explain", "lower"}
+HEAVY = ("durable", "babel", "z3", "duckdb", "starlette", "litestar", "falcon", "click")
+
+
+def _imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it; `engine.x` as such."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "engine":
+            found.update(f"engine.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+IMPORTS = {path.stem: _imports(path) for path in [*MODULES, ROOT / "cli.py"]}
+
+
+def _own(module: str) -> set[str]:
+    return {name.removeprefix("engine.") for name in IMPORTS[module] if name.startswith("engine.")}
+
+
+def test_imports_go_one_way() -> None:
+    """No module imports itself through others."""
+    order = TopologicalSorter({module: _own(module) for module in IMPORTS if module != "__init__"}).static_order()
+
+    assert set(IMPORTS) - {"__init__"} <= set(order)
+
+
+@pytest.mark.parametrize("package", DOORS)
+def test_each_third_party_package_enters_through_one_module(package: str) -> None:
+    """A dependency that changes is met in one place."""
+    users = {module for module, names in IMPORTS.items() if any(name.split(".")[0] == package for name in names)}
+
+    assert DOORS[package] == users
+
+
+def test_nobody_imports_a_front_end() -> None:
+    """The engine works without its command line."""
+    assert not [module for module, names in IMPORTS.items() if "cli" in names]
+
+
+@pytest.mark.parametrize("module", sorted(DECISION_SIDE))
+def test_deciding_knows_nothing_of_yaml(module: str) -> None:
+    """What decides reads a checked pack, never its text."""
+    assert not _own(module) & AUTHOR_SIDE
+
+
+def test_the_second_engine_does_not_share_the_first_one_s_logic() -> None:
+    """Two answers are a check only if they are reached in two ways."""
+    rete = [module for module in IMPORTS if module.startswith("rete") or module == "lower"]
+    assert rete
+
+    for module in rete:
+        text = (ROOT / "engine" / f"{module}.py").read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "engine.kleene" for alias in node.names}
+        assert not names & {"truth", "every", "some", "negate"}
+        assert "reference" not in _own(module)
+
+
+def test_importing_the_engine_loads_nothing_heavy() -> None:
+    """`import engine` costs neither an engine in C nor a command line."""
+    code = f"import sys, engine; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.strip() == "[]"
