@@ -25,7 +25,7 @@ from engine.finding import Finding, Place, did_you_mean, one_of
 from engine.model import Arithmetic, Choice, FactDeclaration, Reading
 from engine.nodes import Mapping as MappingNode
 from engine.nodes import Node, Scalar, Sequence, plain
-from engine.values import INTEGER, NUMBER_KINDS, TEXT_KINDS, NotAValue, Type, Value, parse_value
+from engine.values import INTEGER, NUMBER_KINDS, STRING, TEXT_KINDS, NotAValue, Type, Value, parse_value
 
 READING = "reading."
 ARITHMETIC = ("sum", "difference", "product", "count", "days_between")
@@ -118,22 +118,26 @@ def _combined(name: str, node: Node, scope: Scope) -> Condition:
 
 def _comparisons(path: str, place: Place, node: Node, scope: Scope) -> Iterator[Condition]:
     kind = scope.type_of(path, place)
-    if kind is None:
-        return
     match node:
+        case _ if kind is None:
+            yield _mistaken(path, place)
         case MappingNode(entries, keys):
             for operator, right in entries.items():
-                yield from _comparison(path, keys[operator], operator, right, kind, scope)
-        case Sequence():
-            yield from _comparison(path, place, "in", node, kind, scope)
-        case Scalar():
-            yield from _comparison(path, place, "is", node, kind, scope)
+                found = _comparison(path, keys[operator], operator, right, kind, scope)
+                yield found or _mistaken(path, keys[operator])
+        case _:
+            operator = "in" if isinstance(node, Sequence) else "is"
+            yield _comparison(path, place, operator, node, kind, scope) or _mistaken(path, place)
 
 
-def _comparison(path: str, place: Place, operator: str, right: Node, kind: Type, scope: Scope) -> Iterator[Condition]:
+def _mistaken(path: str, place: Place) -> Condition:
+    """What stands for a comparison with a mistake, so that the rest can be checked: it may hold or not."""
+    return Compare(path, "is", (Fact(path),), STRING, place)
+
+
+def _comparison(path: str, place: Place, operator: str, right: Node, kind: Type, scope: Scope) -> Condition | None:
     if operator == "known":
-        yield from _presence(path, place, right, scope)
-        return
+        return _presence(path, place, right, scope)
     allowed = operators_for(kind)
     if operator not in allowed:
         scope.report(
@@ -142,20 +146,19 @@ def _comparison(path: str, place: Place, operator: str, right: Node, kind: Type,
             f"`{operator}` does not go with `{path}`, which is {_article(kind)}",
             _operator_help(operator, kind, allowed),
         )
-        return
+        return None
     nodes = right.items if isinstance(right, Sequence) else (right,)
     wanted = kind.item if kind.kind == "list" and kind.item else kind
     operands = [_operand(item, wanted, operator, path, scope) for item in nodes]
     good = tuple(operand for operand in operands if operand is not None)
-    if len(good) == len(operands):
-        yield Compare(path, operator, good, kind, place)
+    return Compare(path, operator, good, kind, place) if len(good) == len(operands) else None
 
 
-def _presence(path: str, place: Place, right: Node, scope: Scope) -> Iterator[Condition]:
+def _presence(path: str, place: Place, right: Node, scope: Scope) -> Condition | None:
     if path.startswith(READING):
         scope.report(place, "wrong-operator", "a reading is always known", "compare it with one of its options")
-    elif isinstance(right, Scalar) and isinstance(right.value, bool):
-        yield Presence(path, right.value, place)
+        return None
+    return Presence(path, right.value, place) if isinstance(right, Scalar) and isinstance(right.value, bool) else None
 
 
 def _article(kind: Type) -> str:

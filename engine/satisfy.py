@@ -7,14 +7,13 @@ of one fact, or an empty range, cannot hold. What is not certain to be impossibl
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
+from itertools import chain
 from typing import Any as Anything
 
 from engine.condition import All, Any, Compare, Condition, Fact, Not, Presence
-from engine.values import Money, Type
+from engine.values import STRING, Money, Type
 
 MAX_ALTERNATIVES = 256
 _Literal = tuple[Compare | Presence, bool]
@@ -22,51 +21,54 @@ _Literal = tuple[Compare | Presence, bool]
 
 def contradicts_itself(condition: Condition) -> bool:
     """Whether the condition is never true, whatever the facts."""
-    alternatives = list(islice(_alternatives(condition, True), MAX_ALTERNATIVES + 1))
-    return len(alternatives) <= MAX_ALTERNATIVES and not any(map(_possible, alternatives))
+    try:
+        return not any(map(_possible, _alternatives(condition, True)))
+    except _TooMany:
+        return False
 
 
-def _alternatives(condition: Condition, wanted: bool) -> Iterator[tuple[_Literal, ...]]:
-    """The ways in which a condition becomes true (or false, if that is wanted), as sets of literals."""
+class _TooMany(Exception):
+    """The condition has more alternatives than anyone wants to look at."""
+
+
+def _alternatives(condition: Condition, wanted: bool) -> list[list[_Literal]]:
+    """The ways in which a condition becomes true (or false, if that is wanted), as lists of literals; raises _TooMany."""
     match condition:
-        case Compare() | Presence():
-            yield ((condition, wanted),)
         case Not(term):
-            yield from _alternatives(term, not wanted)
-        case All(terms):
-            yield from _together(terms, wanted) if wanted else _each(terms, wanted)
-        case Any(terms):
-            yield from _each(terms, wanted) if wanted else _together(terms, wanted)
+            return _alternatives(term, not wanted)
+        case All(terms) | Any(terms):
+            each = [_alternatives(term, wanted) for term in terms]
+            return _together(each) if isinstance(condition, All) is wanted else _bounded(list(chain(*each)))
+        case _:
+            return [[(condition, wanted)]]
 
 
-def _each(terms: tuple[Condition, ...], wanted: bool) -> Iterator[tuple[_Literal, ...]]:
-    for term in terms:
-        yield from _alternatives(term, wanted)
+def _together(terms: list[list[list[_Literal]]]) -> list[list[_Literal]]:
+    """One alternative of every term, in all ways; terms with a single one are put together first, since that is cheap."""
+    ways: list[list[_Literal]] = [[literal for term in terms if len(term) == 1 for literal in term[0]]]
+    for term in sorted((term for term in terms if len(term) != 1), key=len):
+        ways = _bounded([way + more for way in ways for more in term])
+    return ways
 
 
-def _together(terms: tuple[Condition, ...], wanted: bool) -> Iterator[tuple[_Literal, ...]]:
-    if not terms:
-        yield ()
-        return
-    for first in _alternatives(terms[0], wanted):
-        for rest in _together(terms[1:], wanted):
-            yield first + rest
+def _bounded(ways: list[list[_Literal]]) -> list[list[_Literal]]:
+    if len(ways) > MAX_ALTERNATIVES:
+        raise _TooMany
+    return ways
 
 
 @dataclass
 class _Domain:
-    """What is left for one fact: ranks (None is any), bounds with whether they are excluded, and presence."""
+    """What is left for one fact: ranks (None is any), and bounds with whether they are excluded."""
 
     kind: Type
     allowed: set[Anything] | None = None
     refused: set[Anything] = field(default_factory=set)
     low: tuple[Anything, bool] | None = None
     high: tuple[Anything, bool] | None = None
-    known: set[bool] = field(default_factory=set)
 
     def possible(self) -> bool:
-        if len(self.known) > 1:
-            return False
+        """Whether some value is left."""
         if self.allowed is not None:
             return any(rank not in self.refused and self._within(rank) for rank in self.allowed)
         return self._range_possible()
@@ -79,32 +81,35 @@ class _Domain:
     def _range_possible(self) -> bool:
         if self.low is None or self.high is None:
             return True
-        if self.kind.kind == "integer" or isinstance(self.low[0], datetime.date):
-            step = datetime.timedelta(days=1) if isinstance(self.low[0], datetime.date) else 1
-            low = self.low[0] + step if self.low[1] else self.low[0]
-            high = self.high[0] - step if self.high[1] else self.high[0]
-            return bool(low <= high)
+        if self.kind.kind in ("integer", "date"):
+            return bool(self.low[0] + self.low[1] <= self.high[0] - self.high[1])
         return bool(self.low[0] < self.high[0] or (self.low[0] == self.high[0] and not (self.low[1] or self.high[1])))
 
 
-def _possible(literals: tuple[_Literal, ...]) -> bool:
+def _possible(literals: list[_Literal]) -> bool:
+    holding = {leaf.path for leaf, wanted in literals if isinstance(leaf, Compare) and wanted}
+    presence: dict[str, set[bool]] = {path: {True} for path in holding}
     domains: dict[tuple[str, str], _Domain] = {}
     for leaf, wanted in literals:
         if isinstance(leaf, Presence):
-            for (path, _), domain in list(domains.items()):
-                if path == leaf.path:
-                    domain.known.add(leaf.known is wanted)
-            domains.setdefault((leaf.path, ""), _Domain(Type("string"))).known.add(leaf.known is wanted)
-        elif not any(isinstance(operand, Fact) for operand in leaf.right):
+            presence.setdefault(leaf.path, set()).add(leaf.known is wanted)
+        elif leaf.path in holding or not leaf.path.startswith("action."):
+            # A property that was not asked for makes every comparison with it false.
             _narrow(domains, leaf, wanted)
-    return all(domain.possible() for domain in domains.values())
+    return all(len(known) == 1 for known in presence.values()) and all(map(_Domain.possible, domains.values()))
 
 
 def _narrow(domains: dict[tuple[str, str], _Domain], leaf: Compare, wanted: bool) -> None:
     """Narrow the domain of a fact by one comparison with constants; money is looked at by currency."""
-    currencies = {value.currency for value in leaf.right if isinstance(value, Money)}
-    if leaf.type.kind == "list" or len(currencies) > 1 or (leaf.type.kind == "money" and not currencies):
+    if leaf.type.kind == "list" or any(isinstance(operand, Fact) for operand in leaf.right):
         return
+    currencies = {value.currency for value in leaf.right if isinstance(value, Money)}
+    if len(currencies) > 1 or (leaf.type.kind == "money" and not currencies):
+        return
+    if all(isinstance(value, Money) for value in leaf.right):
+        # Money of another currency does not compare: an amount has one.
+        own = domains.setdefault((leaf.path, "currency"), _Domain(STRING, currencies))
+        own.allowed = own.allowed and own.allowed & currencies
     key = (leaf.path, next(iter(currencies), ""))
     domain = domains.setdefault(key, _Domain(leaf.type, _all_values(leaf.type)))
     operator = leaf.operator if wanted else _OPPOSITES.get(leaf.operator, "")
@@ -141,12 +146,14 @@ def _all_values(kind: Type) -> set[Anything] | None:
 
 
 def _rank(value: Anything, kind: Type) -> Anything:
-    """What values of a type are ordered by: an ordered enum's position, an amount, or the value itself."""
+    """What values of a type are ordered by: an ordered enum's position, an amount, a day's number, or the value itself."""
     if kind.kind == "enum" and kind.ordered and isinstance(value, str):
         return kind.values.index(value)
     if isinstance(value, Money):
         return value.amount
-    return value if isinstance(value, datetime.date | str | bool) else Decimal(value)
+    if isinstance(value, datetime.date):
+        return value.toordinal()
+    return value if isinstance(value, str | bool) else Decimal(value)
 
 
 def _raise(domain: _Domain, bound: Anything, open_end: bool) -> None:

@@ -41,8 +41,11 @@ def schema(name: str) -> dict[str, Any]:
 def misfits(document: Document) -> Iterator[tuple[tuple[str | int, ...], Finding]]:
     """Each misfit of a file with the path of the entry it spoils: (section,) or (section, name or index)."""
     for error in _validator().iter_errors(plain(document.root)):
+        path = tuple(error.absolute_path)
+        if _is_about_name(error):
+            path += (error.instance,)
         for finding in _findings(error, document.root):
-            yield tuple(error.absolute_path)[:2], finding
+            yield path[:2], finding
 
 
 @cache
@@ -68,12 +71,17 @@ def _findings(error: Any, root: Node) -> Iterator[Finding]:
             yield Finding(
                 place, "wrong-shape", "a case has `given` or a whole `request`, and only one of them", "keep one"
             )
-        case "pattern" if error.absolute_schema_path[-2:-1] and "propertyNames" in error.absolute_schema_path:
+        case "pattern" if _is_about_name(error):
             yield Finding(
                 _key_place(node, error.instance), "bad-name", f"`{error.instance}` cannot be a name", _NAME_HELP
             )
         case _:
             yield Finding(place, "wrong-shape", *_misfit(error, path))
+
+
+def _is_about_name(error: Any) -> bool:
+    """Whether it is a name in a mapping that does not fit, and not what stands under it."""
+    return tuple(error.absolute_schema_path)[-2:-1] == ("propertyNames",)
 
 
 _EMPTY_HELP = "write what it must be, or take the line out; a rule without `when` always applies"
