@@ -19,7 +19,8 @@ from engine.decision import Decision
 from engine.disagreement import differences
 from engine.explain import explain as explain_rules
 from engine.finding import in_reading_order
-from engine.gate import ENGINES, Gate, InvalidRules, MissingPackage, open_policy, shipped_rules
+from engine.gate import ENGINES, Gate, InvalidRules, open_policy, shipped_rules
+from engine.policy import EngineFailure
 from engine.report import (
     decision_lines,
     explanation_lines,
@@ -275,7 +276,7 @@ def _decide(
     try:
         request = with_paths(_read_request(file, bool(settings)), dict(map(parse_setting, settings)))
         decisions = [gate.decide(request, "full", language, name) for name in engines]
-    except (InvalidRequest, MissingPackage) as error:
+    except (InvalidRequest, EngineFailure) as error:
         raise Usage(str(error)) from None
     if any(other != decisions[0] for other in decisions):
         _report_disagreement(ctx, form, dict(zip(engines, decisions, strict=True)))
@@ -331,7 +332,7 @@ def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
 def _answer(line: bytes, number: int, decide: Callable[[Any], Decision]) -> str:
     try:
         return json.dumps(decide(parse_line(line)).to_dict(), ensure_ascii=False)
-    except InvalidRequest as error:
+    except (InvalidRequest, EngineFailure) as error:
         return json.dumps({"error": {"line": number, "message": str(error)}}, ensure_ascii=False)
 
 

@@ -119,12 +119,14 @@ class Gate:
     def on(self, day: datetime.date | None) -> Policy:
         """The policy in force on a day; None is a day that nobody knows."""
         if day is None:
-            return resolve(self.pack, self.version, None)
+            return self._span(None)
         span = self._span(bisect.bisect_right(self._changes, day))
         return Policy(span.pack, span.version, day, span.actions)
 
-    def _resolve_span(self, index: int) -> Policy:
-        """The policy of the days from one change to the next; the first span has no beginning."""
+    def _resolve_span(self, index: int | None) -> Policy:
+        """The policy of the days from one change to the next; the first span has no beginning, None is no day."""
+        if index is None:
+            return resolve(self.pack, self.version, None)
         return resolve(self.pack, self.version, self._changes[index - 1] if index else datetime.date.min)
 
     def _day(self, asked: Asked) -> datetime.date | None:
@@ -135,10 +137,6 @@ class Gate:
             return parse_date(given)
         except NotAValue:
             return None
-
-
-class MissingPackage(ImportError):
-    """A package that an engine needs is not installed; its text says how to install it."""
 
 
 def shipped_rules() -> Path:

@@ -48,9 +48,13 @@ class Matches:
     possible: frozenset[str]
 
 
+class EngineFailure(RuntimeError):
+    """A backend cannot answer; nothing may be concluded from that. Its text says why."""
+
+
 class Backend(Protocol):
     """An implementation of the language: it matches the rules of one action in one situation."""
 
     def __call__(self, rules: ActionRules, situation: Situation) -> Matches:
-        """Which of the rules certainly and possibly apply."""
+        """Which of the rules certainly and possibly apply; raises EngineFailure if that cannot be told."""
         ...

@@ -42,7 +42,7 @@ GOLDENS = [
     ("check-deny", ["check", *SMALL, *ASK, "--set", "subject.role=guest", "--set", "account.balance=100 EUR"], 1),
     ("check-deferred", ["check", *SMALL, *ASK, "--set", "account.seats=10", "--set", "context.channel=web"], 3),
     ("check-missing", ["check", *SMALL, "--set", "action=change_plan", "--set", "context.date=2026-11-22"], 3),
-    ("check-invalid-json", ["check", *SMALL, *ASK, "--set", "account.seats=\"3\"", "--set", "account.seets=3", "--format", "json"], 3),
+    ("check-invalid-json", ["check", *SMALL, *ASK, "--set", 'account.seats="3"', "--set", "account.seets=3", "--format", "json"], 3),
     ("check-greek", ["check", *SMALL, *ASK, "--locale", "el-GR", "--set", "account.balance=1234.5 EUR"], 1),
     ("explain-deny", ["explain", *SMALL, *ASK, "--set", "account.seats=11", "--set", "context.channel=web", "--all"], 1),
     ("explain-json", ["explain", *SMALL, *ASK, "--format", "json"], 0),

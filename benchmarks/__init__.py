@@ -1,0 +1,1 @@
+"""Commands that measure and soak the engines; random policies for them."""
