@@ -12,7 +12,7 @@ from engine.declare import declare
 from engine.finding import Finding, in_reading_order
 from engine.load import Loaded, load_pack
 from engine.model import Pack
-from engine.stack import stack_up
+from engine.stack import HEARSAY, stack_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,18 @@ def read_packs(folders: Iterable[str | Path]) -> Checked:
 
 def check(layers: Sequence[Loaded]) -> Checked:
     """Loaded packs, stacked and checked."""
-    stack = stack_up([layer.documents for layer in layers])
+    stack = stack_up([layer.documents for layer in layers], any(layer.partial for layer in layers))
     declared = declare(stack)
     pack = compose(stack, declared)
     findings = [finding for layer in layers for finding in layer.findings] + stack.findings
     findings.extend(check_logic(pack))
-    if not any(finding.severity == "error" for finding in findings):
+    if stack.partial:
+        # What cannot be read may declare every name that seems to be unknown.
+        findings = [finding for finding in findings if finding.code not in HEARSAY]
+    if any(finding.severity == "error" for finding in findings):
+        # A fact that is declared wrongly only seems to be undeclared.
+        findings = [finding for finding in findings if finding.code != "stray-fact"]
+    else:
         # With a rule broken, what it reads and cites would only seem to be unread and uncited.
         findings.extend(check_completeness(pack))
     texts = {file: text for layer in layers for file, text in layer.texts.items()}

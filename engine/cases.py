@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.condition import ALWAYS
+from engine.condition import ALWAYS, READING
 from engine.decision import Decision
 from engine.finding import Finding
 from engine.gate import Gate
@@ -19,7 +19,7 @@ from engine.judge import answer
 from engine.model import Case, Rule
 from engine.reference import match
 from engine.request import InvalidRequest, from_paths, read_request
-from engine.situation import READING, Situation
+from engine.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)

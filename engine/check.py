@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from engine.condition import Condition, Presence, leaves
+from engine.condition import READING, Condition, Presence, leaves
 from engine.finding import Finding, Place, one_of
 from engine.model import Arithmetic, FactDeclaration, Pack, Rule, Texts
 from engine.resolve import closure, inputs, rule_reads
 from engine.satisfy import contradicts_itself
-from engine.situation import READING
 from engine.texts import base_language, placeholders
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.condition import Compare, Condition, Fact, leaves
+from engine.condition import READING, Compare, Fact, leaves
 from engine.declared import Declared, check_cites, span_of_days
-from engine.express import READING, Scope, guarded
+from engine.expect import known_rules, out_of_reach, read_case
+from engine.express import Scope, guarded
 from engine.finding import Place, did_you_mean, one_of
-from engine.model import EFFECTS, Action, Case, Effect, Pack, Rule, Texts
+from engine.model import EFFECTS, Action, Effect, Pack, Rule, Texts
 from engine.nodes import Mapping as MappingNode
-from engine.nodes import Node, Scalar, Sequence, plain, word, words
+from engine.nodes import Node, Scalar, Sequence, word, words
 from engine.stack import Entry, Stack
 from engine.texts import placeholders
 
@@ -34,13 +35,8 @@ def compose(stack: Stack, declared: Declared) -> Pack:
     )  # fmt: skip
     _check_overrides(stack, pack)
     translations = _translations(stack, pack)
-    cases = tuple(case for entry in stack.cases for case in _case(entry, pack, stack))
+    cases = tuple(case for entry in stack.cases for case in read_case(entry, pack, stack))
     return replace(pack, translations=translations, cases=cases)
-
-
-def known_rules(stack: Stack) -> set[str]:
-    """The ids of all rules: sound, broken and disabled."""
-    return {*stack.rules, *(name for section, name in stack.broken if section in ("rules", "disabled"))}
 
 
 def _policy(stack: Stack) -> tuple[str, str, tuple[str, ...]]:
@@ -175,21 +171,10 @@ def _deadline(node: MappingNode, scope: Scope) -> str | Fact | None:
     return Fact(given.text[1:])
 
 
-def out_of_reach(path: str, actions: list[Action]) -> str | None:
-    """Why a fact cannot be read by rules of these actions, or None."""
-    namespace, _, name = path.partition(".")
-    for action in actions:
-        if namespace == "action" and path not in action.properties:
-            return f"the action `{action.name}` has no property `{name}`"
-        if name and namespace not in ("action", "subject", "context", "reading") and namespace != action.resource:
-            return f"the action `{action.name}` is about a resource of type `{action.resource}`"
-    return None
-
-
 def _check_reach(rule: Rule, actions: list[Action], declared: Declared) -> None:
     reported: set[str] = set()
-    for path, place in _read_places(rule.condition, rule.place):
-        problem = out_of_reach(path, actions)
+    for path, place in _read_places(rule):
+        problem = out_of_reach(path, actions) if path not in declared.scope.broken else None
         if problem and path not in reported:
             reported.add(path)
             declared.scope.report(
@@ -200,10 +185,14 @@ def _check_reach(rule: Rule, actions: list[Action], declared: Declared) -> None:
             )
 
 
-def _read_places(condition: Condition, place: Place) -> Iterator[tuple[str, Place]]:
-    for leaf in leaves(condition):
+def _read_places(rule: Rule) -> Iterator[tuple[str, Place]]:
+    """Every fact that the rule reads itself, with the place to point at."""
+    for leaf in leaves(rule.condition):
         for path in leaf.facts() if isinstance(leaf, Compare) else (leaf.path,):
-            yield path, leaf.place or place
+            yield path, leaf.place or rule.place
+    for operand in (rule.effect.route, rule.effect.deadline):
+        if isinstance(operand, Fact):
+            yield operand.path, rule.place
 
 
 def _check_placeholders(rule: Rule, node: MappingNode, declared: Declared) -> None:
@@ -306,6 +295,9 @@ def _translations(stack: Stack, pack: Pack) -> dict[str, dict[str, Texts]]:
     return found
 
 
+_TRANSLATED = ("text", "title", "remedy", "deadline", "steps")
+
+
 def _rule_texts(node: Node, place: Place, stack: Stack) -> Texts:
     match node:
         case Scalar(value) if value is not None:
@@ -313,17 +305,16 @@ def _rule_texts(node: Node, place: Place, stack: Stack) -> Texts:
         case Sequence():
             return Texts(steps=words(node), place=place)
         case MappingNode(entries, keys):
-            for name in entries:
-                if name not in ("text", "title", "remedy", "deadline", "steps"):
+            for name, child in entries.items():
+                wanted, form = (Sequence, "a list") if name == "steps" else (Scalar, "text")
+                if not isinstance(child, wanted) and name in _TRANSLATED:
+                    stack.report(keys[name], "wrong-shape", f"`{name}` must be {form}", f"write {form}")
+                if name not in _TRANSLATED:
                     stack.report(
                         keys[name],
                         "unknown-key",
                         f"unknown key `{name}` in a translation",
-                        did_you_mean(
-                            name,
-                            ("text", "title", "remedy", "deadline", "steps"),
-                            "known here: `text`, `title`, `remedy`, `deadline`, `steps`",
-                        ),
+                        did_you_mean(name, _TRANSLATED, f"known here: {one_of(_TRANSLATED)}"),
                     )
             return Texts(
                 word(node, "text") or None, word(node, "title") or None, word(node, "remedy") or None,
@@ -332,55 +323,3 @@ def _rule_texts(node: Node, place: Place, stack: Stack) -> Texts:
         case _:
             stack.report(place, "wrong-shape", "a translation is empty", "write the text")
             return Texts(place=place)
-
-
-def _case(entry: Entry, pack: Pack, stack: Stack) -> Iterator[Case]:
-    given, request, expect = (entry.node.entries.get(name) for name in ("given", "request", "expect"))
-    if isinstance(given, MappingNode):
-        _check_given(given, pack, stack)
-        _check_chosen_readings(given, pack, stack)
-    if isinstance(expect, MappingNode):
-        _check_expected(expect, pack, stack)
-    yield Case(
-        entry.name, plain(given) if given else None, plain(request) if request else None, plain(expect) if expect else {},
-        entry.layer, entry.place,
-    )  # fmt: skip
-
-
-def _check_given(given: MappingNode, pack: Pack, stack: Stack) -> None:
-    """A case may give any wrong value on purpose, but its action must be there: that is a slip."""
-    name = word(given, "action")
-    broken = {name for _, name in stack.broken}
-    if name not in pack.actions and name not in broken:
-        stack.report(
-            given.entries["action"].place,
-            "unknown-action",
-            f"unknown action `{name}`",
-            did_you_mean(name, pack.actions, "to test one on purpose, give a whole `request`"),
-        )
-
-
-def _check_chosen_readings(given: MappingNode, pack: Pack, stack: Stack) -> None:
-    for path, node in given.entries.items():
-        if path.startswith(READING) and isinstance(node, Scalar):
-            reading = pack.readings.get(path.removeprefix(READING))
-            if reading is None:
-                help_ = did_you_mean(path, (READING + name for name in pack.readings), "check the id")
-                stack.report(given.keys[path], "unknown-reading", f"unknown reading `{path}`", help_)
-            elif node.text not in reading.options:
-                help_ = did_you_mean(node.text, reading.options, f"it is one of {one_of(reading.options)}")
-                stack.report(node.place, "unknown-option", f"`{node.text}` is no option of `{path}`", help_)
-
-
-def _check_expected(expect: MappingNode, pack: Pack, stack: Stack) -> None:
-    known = known_rules(stack)
-    for part in ("rules", "obligations", "advice", "procedure"):
-        node = expect.entries.get(part)
-        for item in node.items if isinstance(node, Sequence) else ():
-            if isinstance(item, Scalar) and item.text not in known:
-                stack.report(
-                    item.place,
-                    "unknown-rule",
-                    f"expects the unknown rule `{item.text}`",
-                    did_you_mean(item.text, pack.rules, "check the id"),
-                )

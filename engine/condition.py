@@ -77,6 +77,8 @@ class Not:
 
 Condition: TypeAlias = Compare | Presence | All | Any | Not
 ALWAYS = All(())
+# How the path of a reading begins: conditions compare readings like facts.
+READING = "reading."
 
 
 def leaves(condition: Condition) -> Iterator[Compare | Presence]:

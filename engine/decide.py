@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import combinations, islice, product
+from itertools import combinations, groupby, islice, product
 from typing import Any, Literal
 
 from engine.condition import Fact
@@ -55,7 +55,7 @@ def decide(policy: Policy, asked: Asked, match: Backend, *, detail: Detail = Non
         procedure=tuple(_procedure(rules, judgment, speaker)),
         missing=tuple(sorted(judgment.why.missing)),
         unknown=tuple(path for path in rules.reads if path not in situation.given) if detail else None,
-        invalid=tuple(_invalid(situation, judgment)),
+        invalid=tuple(_invalid(judgment)),
         warnings=asked.warnings,
         alternatives=tuple(_alternatives(rules, situation, judgment, match)) if detail else None,
         assumptions=tuple(_assumptions(rules, situation, judgment, match)) if detail else None,
@@ -101,27 +101,36 @@ def _procedure(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iter
             yield Procedure(rule.id, speaker.steps(rule, judgment.situation), rule.cites)
 
 
-def _invalid(situation: Situation, judgment: Judgment) -> Iterator[InvalidFact]:
+def _invalid(judgment: Judgment) -> Iterator[InvalidFact]:
     """The invalid facts of the request, and those whose currencies or sizes keep the outcome open."""
-    found = [(each.path, each.problem, _echo(each.value)) for each in situation.invalid()]
+    found = [(each.path, each.problem, _echo(each.value)) for each in judgment.situation.invalid()]
     for clash in judgment.why.clashes:
         state = judgment.situation.state(clash.path)
         found.append((clash.path, clash.problem, plain_value(state.value) if isinstance(state, Known) else None))
-    for path, problem, value in sorted(found, key=lambda each: each[:2]):
+    for path, problems in groupby(sorted(found, key=lambda each: each[:2]), key=lambda each: each[0]):
+        _, problem, value = next(problems)
         yield InvalidFact(path, value, problem)
 
 
 def _echo(raw: object) -> Any:
     """What was sent, as JSON data; as text, cut where it is long, where JSON has no such value."""
-    if isinstance(raw, Decimal) and len(raw.as_tuple().digits) <= MAX_DIGITS:
-        return plain_value(raw)
     try:
-        if len(json.dumps(raw, allow_nan=False, ensure_ascii=False).encode()) <= _LONG:
-            return raw
+        text = json.dumps(raw, allow_nan=False, ensure_ascii=False, default=_json_number)
+        if len(text.encode()) <= _LONG:
+            return json.loads(text)
     except (TypeError, ValueError, RecursionError):
         pass
-    text = str(raw).encode("utf-8", "backslashreplace").decode()
+    try:
+        text = str(raw).encode("utf-8", "backslashreplace").decode()
+    except (ValueError, RecursionError):
+        return "…"  # a number of thousands of digits, or lists without end
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _json_number(raw: object) -> Any:
+    if not isinstance(raw, Decimal):
+        raise TypeError(f"{type(raw).__name__} is no JSON data")
+    return plain_value(raw) if raw.is_finite() and abs(raw.adjusted()) <= MAX_DIGITS else str(raw)
 
 
 def _alternatives(
@@ -149,10 +158,10 @@ def _allowed_changes(rules: ActionRules, situation: Situation, match: Backend) -
 
 
 def _is_choice(path: str, situation: Situation) -> bool:
+    """Whether the asker picks it: of a property each action says so itself."""
     fact = situation.pack.facts[path]
-    return (
-        (fact.choice or path in situation.action.choices) and fact.type.kind in ("enum", "boolean") and not fact.sealed
-    )
+    picked = path in situation.action.choices if path.startswith("action.") else fact.choice
+    return picked and fact.type.kind in ("enum", "boolean") and not fact.sealed
 
 
 def _other_values(path: str, situation: Situation) -> list[Any]:
@@ -175,18 +184,27 @@ def _assumptions(
     for reading in (pack.readings[name] for name in rules.readings):
         if any(differs(readings={reading.id: option}) for option in reading.options if option != reading.chosen):
             yield {"reading": reading.id, "chosen": reading.chosen, "cites": list(reading.cites)}
-    for cell, cites in sorted(_unconfirmed(rules, judgment.situation).items()):
+    judged = _routed(rules, judgment.situation, situation)
+    for cell, cites in sorted(_unconfirmed(rules, judged).items()):
         if differs(unset=frozenset({cell})):
             yield {"value": ".".join(cell), "basis": "unconfirmed", "cites": list(cites)}
     for path in rules.reads:
-        state = situation.state(path)
-        if isinstance(state, Known) and state.via == "default" and differs(without=frozenset({path})):
-            yield {"fact": path, "default": plain_value(state.value), "cites": list(pack.facts[path].cites)}
+        states = [each.state(path) for each in judged]
+        defaults = [state.value for state in states if isinstance(state, Known) and state.via == "default"]
+        if defaults and differs(without=frozenset({path})):
+            yield {"fact": path, "default": plain_value(defaults[0]), "cites": list(pack.facts[path].cites)}
 
 
-def _unconfirmed(rules: ActionRules, situation: Situation) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
+def _routed(rules: ActionRules, judged: Situation, situation: Situation) -> list[Situation]:
+    """The situation that was judged, then those of the other routes, which the search for a route looked at too."""
+    if rules.route is None or rules.route.path in situation.given:
+        return [judged]
+    return [judged, *(situation.but(given={rules.route.path: value}) for value in rules.route.type.values)]
+
+
+def _unconfirmed(rules: ActionRules, situations: list[Situation]) -> Mapping[tuple[str, str, str], tuple[str, ...]]:
     cells = {}
-    for path in rules.reads:
+    for situation, path in product(situations, rules.reads):
         state, lookup = situation.state(path), situation.pack.facts[path].lookup
         if isinstance(state, Known) and state.span and state.span.basis == "unconfirmed" and lookup:
             key = situation.state(lookup.key)
@@ -206,4 +224,4 @@ def _essence(rules: ActionRules, judgment: Judgment) -> tuple[Any, ...]:
 
 def _deadline(rule: Rule, situation: Situation) -> Any:
     deadline = rule.effect.deadline
-    return situation.state(deadline.path) if isinstance(deadline, Fact) else deadline
+    return getattr(situation.state(deadline.path), "value", None) if isinstance(deadline, Fact) else deadline

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from engine.condition import Fact
+from engine.condition import READING, Fact
 from engine.declared import BROKEN_SOURCE, Declared, check_cites
-from engine.express import READING, Scope, choices, derivation
+from engine.derive import derivation
+from engine.express import Scope, choices
 from engine.finding import Place, did_you_mean, one_of
 from engine.model import Action, FactDeclaration, Lookup, Reading, Source, Statement
 from engine.nodes import Mapping as MappingNode
-from engine.nodes import Scalar, flag, mappings, word, words
+from engine.nodes import Scalar, flag, mappings, plain, word, words
 from engine.stack import Entry, Stack
 from engine.tables import declare_tables, declared_type
 from engine.values import DATE, STRING, TEXT_KINDS, is_currency
@@ -133,6 +134,7 @@ def _facts(stack: Stack, declared: Declared, properties: Mapping[str, list[tuple
     for path, declarations in properties.items():
         for _, entry in declarations:
             _declare(path, entry, stack, declared)
+            _check_alike(path, declarations[0][1], entry, scope)
     for path, entry in stack.named["facts"].items():
         namespace, _, name = path.partition(".")
         if namespace == "action" and name:
@@ -156,19 +158,32 @@ def _facts(stack: Stack, declared: Declared, properties: Mapping[str, list[tuple
             and namespace not in ("subject", "context")
             and namespace not in {action.resource for action in declared.actions.values()}
         ):
-            types = sorted({action.resource for action in declared.actions.values() if action.resource})
+            types = sorted({action.resource for action in declared.actions.values() if action.resource} - RESERVED)
             if not any(section == "actions" for section, _ in stack.broken):
                 scope.report(
                     entry.place,
                     "bad-name",
                     f"no action has a resource of type `{namespace}`",
                     did_you_mean(
-                        namespace, ("subject", "context", *types), f"known are `subject`, `context`, {one_of(types)}"
+                        namespace, ("subject", "context", *types), f"known are {one_of(('subject', 'context', *types))}"
                     ),
                 )
             scope.broken |= {path}
         else:
             _declare(path, entry, stack, declared)
+
+
+def _check_alike(path: str, first: Entry, entry: Entry, scope: Scope) -> None:
+    """A property of several actions is one fact: it comes about in one way, too."""
+    for name in ("default", "derived", "lookup", "by", "currency", "sealed", "route"):
+        nodes = [each.node.entries.get(name) for each in (first, entry)]
+        if len({repr(node and plain(node)) for node in nodes}) > 1:
+            scope.report(
+                entry.place,
+                "conflicting-type",
+                f"`{path}` has another `{name}` here than in {first.place}",
+                "declare it alike in every action, or give it another name",
+            )
 
 
 def _declare(path: str, entry: Entry, stack: Stack, declared: Declared) -> None:
@@ -307,12 +322,13 @@ def _lookup(fact: FactDeclaration, node: MappingNode, declared: Declared) -> Loo
             )
         return None
     if column not in table.columns:
-        scope.report(
-            place,
-            "unknown-column",
-            f"unknown column `{column}` of the table `{name}`",
-            did_you_mean(column, table.columns, f"it has {one_of(table.columns)}"),
-        )
+        if f"{name}.{column}" not in scope.broken:
+            scope.report(
+                place,
+                "unknown-column",
+                f"unknown column `{column}` of the table `{name}`",
+                did_you_mean(column, table.columns, f"it has {one_of(table.columns)}"),
+            )
         return None
     if table.columns[column] != fact.type and not (
         fact.type.kind == "number" and table.columns[column].kind == "integer"

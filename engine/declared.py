@@ -55,6 +55,9 @@ def check_cites(entry: Mapping, declared: Declared) -> tuple[str, ...]:
     """The statements that an entry cites, with a finding for each that no source has."""
     node = entry.entries.get("cites")
     cited = words(node)
+    if node is not None and not isinstance(node, Sequence):
+        # The schema has told so of rules and facts, but does not look into cells.
+        declared.scope.report(node.place, "wrong-shape", "`cites` must be a list", "write a list of statements: `[S1]`")
     if not declared.statements:
         if cited and node is not None and not _has_broken_sources(declared):
             declared.scope.report(

@@ -107,11 +107,8 @@ def _derivation(fact: FactDeclaration, situation: Situation) -> Iterator[Step]:
                 operand.path: tell(situation.state(operand.path)) for operand in operands if isinstance(operand, Fact)
             }
             known = isinstance(situation.state(fact.path), Known)
-            yield Step(
-                f"{fact.path} is the {operation.replace('_', ' ')} of {', '.join(map(_operand, operands))}",
-                known or None,
-                values,
-            )
+            says = f"{fact.path} = {operation}({', '.join(map(_operand, operands))})"
+            yield Step(says, True if known else None, values)
         case tuple() as choices:
             for choice in choices:
                 step = _step(choice.condition, situation)

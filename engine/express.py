@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from engine.condition import (
     ALWAYS,
+    READING,
     SEVERAL,
     SIZE,
     TIME,
@@ -21,14 +22,12 @@ from engine.condition import (
     Presence,
     operators_for,
 )
-from engine.finding import Finding, Place, did_you_mean, one_of
-from engine.model import Arithmetic, Choice, FactDeclaration, Reading
+from engine.finding import Finding, Place, did_you_mean, one_of, short
+from engine.model import Choice, FactDeclaration, Reading
 from engine.nodes import Mapping as MappingNode
 from engine.nodes import Node, Scalar, Sequence, plain
-from engine.values import INTEGER, NUMBER_KINDS, STRING, TEXT_KINDS, NotAValue, Type, Value, parse_value
+from engine.values import NUMBER_KINDS, STRING, TEXT_KINDS, NotAValue, Type, Value, parse_value
 
-READING = "reading."
-ARITHMETIC = ("sum", "difference", "product", "count", "days_between")
 _COMBINATORS = ("all", "any", "none")
 
 
@@ -143,13 +142,14 @@ def _comparison(path: str, place: Place, operator: str, right: Node, kind: Type,
         scope.report(
             place,
             "wrong-operator",
-            f"`{operator}` does not go with `{path}`, which is {_article(kind)}",
+            f"`{operator}` does not go with `{path}`, which is {a_type(kind)}",
             _operator_help(operator, kind, allowed),
         )
         return None
     nodes = right.items if isinstance(right, Sequence) else (right,)
     wanted = kind.item if kind.kind == "list" and kind.item else kind
-    operands = [_operand(item, wanted, operator, path, scope) for item in nodes]
+    what = f"a member of `{path}`" if kind.kind == "list" else f"`{path}`"
+    operands = [_operand(item, wanted, operator, path, what, scope) for item in nodes]
     good = tuple(operand for operand in operands if operand is not None)
     return Compare(path, operator, good, kind, place) if len(good) == len(operands) else None
 
@@ -161,7 +161,10 @@ def _presence(path: str, place: Place, right: Node, scope: Scope) -> Condition |
     return Presence(path, right.value, place) if isinstance(right, Scalar) and isinstance(right.value, bool) else None
 
 
-def _article(kind: Type) -> str:
+def a_type(kind: Type) -> str:
+    """The type with its article, for messages."""
+    if kind.kind == "money":
+        return "money"
     return f"{'an' if str(kind)[0] in 'aeiou' else 'a'} {kind}"
 
 
@@ -175,12 +178,12 @@ def _operator_help(operator: str, kind: Type, allowed: tuple[str, ...]) -> str:
     return f"use {one_of(allowed)}"
 
 
-def _operand(node: Node, kind: Type, operator: str, path: str, scope: Scope) -> Operand | None:
+def _operand(node: Node, kind: Type, operator: str, path: str, what: str, scope: Scope) -> Operand | None:
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.startswith("$"):
         if not node.value.startswith("$$"):
             return _reference(node, node.value[1:], kind, operator, path, scope)
         node = Scalar(node.value[1:], node.place, node.text)
-    return literal(node, kind, f"`{path}`", scope)
+    return literal(node, kind, what, scope)
 
 
 def _reference(node: Scalar, other: str, kind: Type, operator: str, path: str, scope: Scope) -> Fact | None:
@@ -200,7 +203,7 @@ def _reference(node: Scalar, other: str, kind: Type, operator: str, path: str, s
         scope.report(
             node.place,
             "wrong-type",
-            f"`{path}` is {_article(kind)}, and `{other}` is {_article(found)}",
+            f"`{path}` is {a_type(kind)}, and `{other}` is {a_type(found)}",
             "compare facts of one type",
         )
         return None
@@ -227,6 +230,9 @@ def literal(node: Node, kind: Type, what: str, scope: Scope, *, zero: bool = Tru
     `zero` admits the plain number 0 for money, as comparisons do.
     """
     raw = plain(node)
+    if isinstance(node, Sequence) and kind.item:
+        members = [literal(item, kind.item, f"a member of {what}", scope, zero=zero) for item in node.items]
+        return None if None in members else frozenset(members)
     if kind.kind == "money" and isinstance(raw, int | Decimal) and not isinstance(raw, bool):
         if raw == 0 and zero:
             return 0
@@ -234,7 +240,7 @@ def literal(node: Node, kind: Type, what: str, scope: Scope, *, zero: bool = Tru
             node.place,
             "money-and-number",
             f"{what} is money, and `{raw}` is a plain number",
-            f"write the currency, such as `{raw} EUR`; only 0 needs none",
+            f"write the currency, such as `{raw} EUR`" + ("; only 0 needs none" if zero else ""),
         )
         return None
     try:
@@ -245,9 +251,7 @@ def literal(node: Node, kind: Type, what: str, scope: Scope, *, zero: bool = Tru
 
 
 def _report_value(node: Node, raw: object, kind: Type, what: str, problem: str, scope: Scope) -> None:
-    shown = (
-        f"`{raw}`" if isinstance(raw, str | int | Decimal) and not isinstance(raw, bool) else f"`{str(raw).lower()}`"
-    )
+    shown = f"`{short(_written(raw))}`"
     if kind.kind in ("enum", "key") and isinstance(raw, str):
         where = f"a row of `{kind.table}`" if kind.kind == "key" else f"a value of {what}"
         scope.report(
@@ -257,17 +261,37 @@ def _report_value(node: Node, raw: object, kind: Type, what: str, problem: str, 
             did_you_mean(raw, kind.values, f"it is one of {one_of(kind.values)}"),
         )
         return
-    help_ = (
-        "put quotes around it"
-        if kind.kind in TEXT_KINDS and isinstance(raw, int | Decimal)
-        else f"write {_article(kind)}"
-    )
-    scope.report(node.place, "wrong-type", f"{what} is {_article(kind)}, and {shown} {problem}", help_)
+    help_ = "put quotes around it" if kind.kind in TEXT_KINDS and not isinstance(raw, list | dict) else HOW[kind.kind]
+    scope.report(node.place, "wrong-type", f"{what} is {a_type(kind)}, and {shown} {problem}", help_)
+
+
+HOW = {
+    "boolean": "write `true` or `false`, without quotes",
+    "integer": "write a whole number, without quotes",
+    "number": "write a number, without quotes",
+    "money": "write an amount and its currency, such as `499.99 EUR`",
+    "date": "write a day as `YYYY-MM-DD`",
+    "list": "write a list of values of its type: `[a, b]`",
+    **dict.fromkeys(TEXT_KINDS, "write a text"),
+}
+
+
+def _written(raw: object) -> str:
+    """A value as its author would write it."""
+    match raw:
+        case None | bool():
+            return {None: "null", True: "true", False: "false"}[raw]
+        case dict():
+            return f"{{{', '.join(f'{name}: {_written(value)}' for name, value in raw.items())}}}"
+        case list():
+            return f"[{', '.join(map(_written, raw))}]"
+        case _:
+            return str(raw)
 
 
 def choices(node: Node, kind: Type, what: str, scope: Scope) -> tuple[Choice, ...]:
     """A value, or `[{when: …, value: …}, …]`, as choices in order."""
-    if isinstance(node, Sequence) and all(
+    if isinstance(node, Sequence) and any(
         isinstance(item, MappingNode) and "value" in item.entries for item in node.items
     ):
         listed = [(guarded(item, scope), item.entries["value"]) for item in node.items if isinstance(item, MappingNode)]
@@ -276,112 +300,10 @@ def choices(node: Node, kind: Type, what: str, scope: Scope) -> tuple[Choice, ..
     found = []
     for when, value_node in listed:
         value = (
-            _operand(value_node, kind, "is", what.strip("`"), scope)
+            _operand(value_node, kind, "is", what.strip("`"), what, scope)
             if kind.kind != "list"
             else literal(value_node, kind, what, scope)
         )
         if value is not None:
             found.append(Choice(when, value))
     return tuple(found)
-
-
-def derivation(node: Node, fact: FactDeclaration, scope: Scope) -> Condition | tuple[Choice, ...] | Arithmetic | None:
-    """What a derived fact is worked out from; None, with findings, where that makes no sense."""
-    what = f"`{fact.path}`"
-    if isinstance(node, Sequence):
-        return choices(node, fact.type, what, scope)
-    assert isinstance(node, MappingNode)
-    operations = [name for name in node.entries if name in ARITHMETIC]
-    if len(operations) + ("when" in node.entries) != 1 or (operations and "unless" in node.entries):
-        scope.report(
-            node.place,
-            "wrong-shape",
-            f"{what} must be derived in exactly one way",
-            f"give `when`, or one of {one_of(ARITHMETIC)}",
-        )
-        return None
-    if operations:
-        return _arithmetic(operations[0], node.entries[operations[0]], fact, scope)
-    if fact.type.kind != "boolean":
-        scope.report(
-            node.keys["when"],
-            "wrong-type",
-            f"{what} is {_article(fact.type)}, and a condition is true or false",
-            "declare it `boolean`, or derive it by a list of `{when: …, value: …}`",
-        )
-    return guarded(node, scope)
-
-
-def _arithmetic(operation: str, node: Node, fact: FactDeclaration, scope: Scope) -> Arithmetic | None:
-    nodes = node.items if isinstance(node, Sequence) else (node,)
-    pairs = [_term(item, operation, scope) for item in nodes]
-    good = [pair for pair in pairs if pair is not None]
-    if len(good) < len(pairs):
-        return None
-    problem = _arithmetic_problem(operation, [kind for _, kind in good], fact.type)
-    if problem:
-        scope.report(node.place, "wrong-type", f"`{fact.path}`: {problem}", _ARITHMETIC_HELP[operation])
-        return None
-    return Arithmetic(operation, tuple(operand for operand, _ in good))
-
-
-_ARITHMETIC_HELP = {
-    "sum": "add numbers to numbers, or money to money",
-    "difference": "subtract numbers from numbers, or money from money",
-    "product": "multiply numbers, or money by numbers",
-    "count": "count a list; the result is an integer",
-    "days_between": "give two dates; the result is an integer",
-}
-
-
-def _term(node: Node, operation: str, scope: Scope) -> tuple[Operand, Type] | None:
-    raw = plain(node)
-    if isinstance(raw, str):
-        path = raw.removeprefix("$")
-        if path in scope.facts or path in scope.broken:
-            kind = scope.type_of(path, node.place)
-            return (Fact(path), kind) if kind else None
-    kind = (
-        Type("number") if isinstance(raw, int | Decimal) else Type("date" if operation == "days_between" else "money")
-    )
-    try:
-        return parse_value(raw, kind), INTEGER if isinstance(raw, int) else kind
-    except NotAValue:
-        scope.report(
-            node.place,
-            "unknown-fact",
-            f"unknown fact `{raw}`",
-            did_you_mean(str(raw), scope.facts, "name a declared fact, or write a number"),
-        )
-        return None
-
-
-def _arithmetic_problem(operation: str, kinds: list[Type], result: Type) -> str:
-    """What is wrong with the types of an arithmetic, or nothing."""
-    names = [kind.kind for kind in kinds]
-    match operation:
-        case "count":
-            got = "integer" if names == ["list"] else ""
-        case "days_between":
-            got = "integer" if names == ["date", "date"] else ""
-        case "product":
-            rest = [name for name in names if name != "money"]
-            got = (
-                ""
-                if len(rest) < len(names) - 1
-                else _widest(rest)
-                if len(rest) == len(names)
-                else "money" * (_widest(rest) != "")
-            )
-        case _:
-            got = "money" if set(names) == {"money"} else _widest(names)
-    if not got:
-        return f"`{operation}` cannot take {', '.join(map(_article, kinds))}"
-    fits = got == result.kind or (got == "integer" and result.kind == "number")
-    return "" if fits else f"`{operation}` gives {_article(Type(got))}, and the fact is {_article(result)}"
-
-
-def _widest(names: list[str]) -> str:
-    if not set(names) <= NUMBER_KINDS:
-        return ""
-    return "number" if "number" in names else "integer"

@@ -10,6 +10,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -75,6 +76,12 @@ def one_of(words: Iterable[str], limit: int = 12) -> str:
     return ", ".join(listed[:limit]) + more
 
 
+def short(value: object, limit: int = 60) -> str:
+    """What the author wrote, cut where it is long."""
+    text = str(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
 def show(finding: Finding, sources: Mapping[str, str]) -> str:
     """The finding as text for a terminal: place, message, the source line with a caret, help."""
     head = f"{finding.place}: {finding.severity}: {finding.message} [{finding.code}]"
@@ -97,13 +104,16 @@ def escape(character: str) -> str:
 
 
 def _snippet(place: Place, sources: Mapping[str, str]) -> list[str]:
-    lines = sources.get(place.file, "").splitlines()
-    if place.line > len(lines) or not lines[place.line - 1].strip():
-        return []
-    line = lines[place.line - 1].replace("\t", " ")
+    lines = _lines(sources.get(place.file, ""))
     start = max(0, place.column - 80)
+    line = lines[place.line - 1][start : start + 160].replace("\t", " ") if place.line <= len(lines) else ""
     caret = " " * (place.column - 1 - start) + "^"
-    return [f"  | {line[start : start + 160]}", f"  | {caret}"]
+    return [f"  | {line}", f"  | {caret}"] if line.strip() else []
+
+
+@lru_cache(maxsize=16)
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
 
 
 CODES: dict[str, Code] = {
@@ -160,6 +170,7 @@ CODES: dict[str, Code] = {
     "missing-translation": Code("warning", "a text without translation into a language that the policy names"),
     "uncited-statement": Code("warning", "a statement neither cited nor marked `not_encoded`"),
     "cited-not-encoded": Code("warning", "a statement that is cited and marked `not_encoded`"),
+    "stray-fact": Code("warning", "a case that gives a fact which nobody declared, or which its action does not have"),
     "no-case": Code("warning", "a rule without a case in which it decides"),
     "no-near-miss": Code("warning", "a rule without a near miss: one fact changed, and it does not apply"),
     "no-allow": Code("warning", "an action that no rule ever allows"),

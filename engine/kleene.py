@@ -119,22 +119,27 @@ def why_unknown(comparisons: Iterable[Compare], states: States) -> Unknown:
         unknown = [state for _, state in found if isinstance(state, Unknown)]
         for state in unknown:
             reasons |= state
-        if not unknown:
-            known = {path: state.value for path, state in found if isinstance(state, Known)}
-            reasons |= Unknown(clashes=_currency_clashes(comparison, known))
+        reasons |= Unknown(clashes=frozenset(_currency_clashes(comparison, states)))
     return reasons
 
 
-def _currency_clashes(comparison: Compare, known: dict[str, Value]) -> frozenset[Clash]:
-    used = {path: _currencies(value) for path, value in known.items()}
-    constants = {c for operand in comparison.right if not isinstance(operand, Fact) for c in _currencies(operand)}
-    clashes = []
-    for path, own in used.items():
-        others = constants.union(*(used[other] for other in used if other != path)) - own or own
-        clashes.append(
-            Clash(path, f"is in another currency than what it is compared with ({', '.join(sorted(others))})")
-        )
-    return frozenset(clashes)
+def _currency_clashes(comparison: Compare, states: States) -> Iterator[Clash]:
+    """Both sides of every pair of different currencies, as far as they are facts."""
+    left = _operand(Fact(comparison.path), states)
+    for operand in comparison.right:
+        right = _operand(operand, states)
+        if not isinstance(left, Known) or not isinstance(right, Known):
+            continue
+        ours, theirs = _currencies(left.value), _currencies(right.value)
+        if ours and theirs and len(ours | theirs) > 1:
+            yield _clash(comparison.path, ours, theirs)
+            if isinstance(operand, Fact):
+                yield _clash(operand.path, theirs, ours)
+
+
+def _clash(path: str, own: frozenset[str], others: frozenset[str]) -> Clash:
+    currencies = ", ".join(sorted(others - own or others))
+    return Clash(path, f"is in another currency than what it is compared with ({currencies})")
 
 
 def _currencies(value: Value) -> frozenset[str]:

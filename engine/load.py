@@ -24,7 +24,7 @@ from engine.values import Plain
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
-MAX_NODES = 2_000_000
+MAX_NODES = 1_000_000
 YAML_SUFFIXES = (".yaml", ".yml")
 IGNORED_SUFFIXES = (".md",)
 
@@ -37,11 +37,15 @@ _Parser: Any = getattr(yaml, "CLoader", yaml.Loader)
 
 @dataclass
 class Loaded:
-    """What a folder held: its documents, the texts for snippets, and what went wrong."""
+    """What a folder held: its documents, the texts for snippets, and what went wrong.
+
+    `partial` says that something in it could not be read.
+    """
 
     documents: list[Document] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    partial: bool = False
 
 
 class NotYaml(Exception):
@@ -58,6 +62,7 @@ def load_pack(folder: str | Path) -> Loaded:
     before = len(loaded.findings)
     for path in _files(Path(folder), loaded.findings):
         _load_file(path, loaded)
+    loaded.partial |= any(finding.code == "unreadable" for finding in loaded.findings)
     if not loaded.documents and len(loaded.findings) == before:
         place = Place(str(folder))
         loaded.findings.append(Finding(place, "empty-pack", "no `.yaml` file here", "a pack is a folder of YAML files"))
@@ -68,8 +73,8 @@ def read_yaml(text: str, file: str) -> Node:
     """The tree of the one YAML document in the text; raises NotYaml."""
     try:
         return _Composer(file).compose(text)
-    except yaml.YAMLError as error:
-        raise NotYaml(_syntax_finding(error, file)) from None
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise NotYaml(_syntax_finding(error, text, file)) from None
 
 
 def decode(data: bytes, file: str) -> str:
@@ -96,6 +101,9 @@ def _files(folder: Path, findings: list[Finding]) -> Iterator[Path]:
 
     for parent, folders, names in os.walk(folder, onerror=complain):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for link in (Path(parent) / name for name in folders if (Path(parent) / name).is_symlink()):
+            help_ = "move the folder here, or give it as a pack of its own"
+            findings.append(Finding(Place(str(link)), "unreadable", "a link to a folder is not followed", help_))
         for name in sorted(names):
             if not name.startswith("."):
                 yield from _accept(Path(parent) / name, findings)
@@ -125,6 +133,7 @@ def _load_file(path: Path, loaded: Loaded) -> None:
         root = read_yaml(text, file)
     except NotYaml as error:
         loaded.findings.append(error.finding)
+        loaded.partial = True
         return
     if isinstance(root, Mapping):
         loaded.documents.append(Document(file, text, root))
@@ -135,6 +144,7 @@ def _load_file(path: Path, loaded: Loaded) -> None:
     else:
         message = "a file of rules is a mapping of sections"
         loaded.findings.append(Finding(root.place, "wrong-shape", message, "start with a section, such as `rules:`"))
+        loaded.partial = True
 
 
 def _read_text(path: Path) -> str:
@@ -202,8 +212,10 @@ class _Composer:
 
     def _grow(self, count: int, event: Any) -> None:
         self.size += count
-        if self.size > MAX_NODES:
+        if self.size > MAX_NODES and isinstance(event, yaml.AliasEvent):
             self._fail("alias-bomb", f"the file expands to more than {MAX_NODES:,} values", event, "use fewer aliases")
+        elif self.size > MAX_NODES:
+            self._fail("too-large", f"more than {MAX_NODES:,} values in one file", event, "split it into several files")
 
     def _node(self, depth: int) -> Node:
         event = self._next()
@@ -218,7 +230,10 @@ class _Composer:
             return self._alias(event)
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             self._fail(
-                "yaml-tag", f"the tag `{event.tag}` is not read", event, "remove it; types are declared under `facts`"
+                "yaml-tag",
+                f"the tag `{_tag(event.tag)}` is not read",
+                event,
+                "remove it; types are declared under `facts`",
             )
         before = self.size
         self._grow(1, event)
@@ -264,6 +279,8 @@ class _Composer:
                     key_event,
                     'put quotes around text that begins with a brace: `text: "{a.b}"`',
                 )
+            elif key.text == "<<" and isinstance(key.value, Plain):
+                self._fail("not-a-name", "`<<` is no name; mappings are not merged", key_event, "write the entries out")
             elif key.text in entries:
                 self._fail(
                     "duplicate-key",
@@ -278,6 +295,12 @@ class _Composer:
         return Mapping(entries, keys, self._place(event))
 
 
+def _tag(tag: str) -> str:
+    """The tag as authors write it."""
+    standard = "tag:yaml.org,2002:"
+    return tag.replace(standard, "!!", 1) if tag.startswith(standard) else tag
+
+
 def _core(text: str) -> ScalarValue:
     if text in _NULLS:
         return None
@@ -290,9 +313,25 @@ def _core(text: str) -> ScalarValue:
     return Plain(text)
 
 
-def _syntax_finding(error: yaml.YAMLError, file: str) -> Finding:
+_NO_YAML_CHARACTER = re.compile("[^\\t\\n\\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _syntax_finding(error: Exception, text: str, file: str) -> Finding:
+    strange = _NO_YAML_CHARACTER.search(text)
+    if isinstance(error, yaml.reader.ReaderError | UnicodeEncodeError) and strange:
+        before = text[: strange.start()]
+        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return Finding(place, "not-yaml", f"the character U+{ord(strange[0]):04X} cannot stand in YAML", "remove it")
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-    help_ = "check indentation and quotes; text with braces, `: ` or ` #` needs quotes or a block (`>-`)"
-    return Finding(place, "not-yaml", f"not YAML: {problem}".replace("\n", " "), help_)
+    line = text.splitlines()[place.line - 1] if place.line <= len(text.splitlines()) else ""
+    return Finding(place, "not-yaml", f"not YAML: {problem}".replace("\n", " "), _syntax_help(line, place.column))
+
+
+def _syntax_help(line: str, column: int) -> str:
+    if line[column - 1 : column] == "\t" or line[: len(line) - len(line.lstrip())].count("\t"):
+        return "indent with spaces, not with tabs"
+    if "{" in line:
+        return 'put quotes around text with braces: `"Costs {a.b}."`'
+    return "check indentation and quotes; text with braces, `: ` or ` #` needs quotes or a block (`>-`)"

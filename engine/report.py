@@ -234,7 +234,7 @@ def _fact_data(pack: Pack, path: str, read: bool, optional: bool, choice: bool) 
         "description": fact.description,
         "read": read,
         "optional": optional,
-        "choice": fact.choice or choice,
+        "choice": choice if path.startswith("action.") else fact.choice,
         "default": bool(fact.default),
         "source": "derived"
         if fact.derived is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.finding import did_you_mean
 from engine.model import Action, Pack
+from engine.situation import DATE
 
 _SECTIONS = ("subject", "action", "resource", "context")
 _MAX_WARNINGS = 20
@@ -39,18 +40,17 @@ def read_request(data: object, pack: Pack) -> Asked:
     if not name:
         raise InvalidRequest("`action.name` is missing: name one of the policy's actions")
     action = pack.actions.get(name)
+    date = {DATE: sections["context"]["date"]} if "date" in sections["context"] else {}
     if action is None:
-        return Asked(
-            None,
-            {},
-            (
-                f"unknown action `{_short(name)}`; {did_you_mean(name, pack.actions) or 'the policy knows nothing of it'}",
-            ),
-        )
+        near = did_you_mean(name, pack.actions) or "the policy knows nothing of it"
+        return Asked(None, date, (f"unknown action `{_short(name)}`; {near}",))
     resource = _text(sections["resource"].get("type"), "resource.type")
     if resource is not None and action.resource is not None and resource != action.resource:
-        return Asked(None, {}, (f"`{name}` is about a resource of type `{action.resource}`, not `{_short(resource)}`",))
-    sent = dict(_sent(data, sections, resource or action.resource or "resource"))
+        return Asked(
+            None, date, (f"`{name}` is about a resource of type `{action.resource}`, not `{_short(resource)}`",)
+        )
+    everything = _sent(data, sections, resource or action.resource or "resource")
+    sent = {path: value for path, value in everything if value is not None}
     given = {path: value for path, value in sent.items() if _declared(path, action, pack)}
     return Asked(action, given, tuple(_warnings(sent, given, action, pack)))
 
@@ -106,18 +106,18 @@ def _put_in(entity: dict[str, Any], beside: tuple[str, ...], name: str, value: o
 def _sent(
     data: Mapping[Any, Any], sections: Mapping[str, Mapping[str, object]], resource: str
 ) -> Iterator[tuple[str, object]]:
-    """Every fact that the request sends, declared or not, by path."""
+    """Every fact that the request sends, declared or not, by path; null is none."""
     for section, namespace, beside in (
         ("subject", "subject", ("type", "id")),
-        ("action", "action", ()),
+        ("action", "action", ("name",)),
         ("resource", resource, ("id",)),
     ):
         entity = sections[section]
-        properties = _object(entity.get("properties"), f"{section}.properties")
-        yield from (
-            (f"{namespace}.{name}", value) for name, value in properties.items() if name not in _BESIDE[section]
-        )
-        yield from ((f"{namespace}.{name}", entity[name]) for name in beside if name in entity)
+        for name, value in _object(entity.get("properties"), f"{section}.properties").items():
+            # Who asks, and about what, is never taken from where anything may stand.
+            yield f"{section}.properties.{name}" if name in beside else f"{namespace}.{name}", value
+        if section != "action":
+            yield from ((f"{namespace}.{name}", entity[name]) for name in beside if name in entity)
     yield from ((f"context.{name}", value) for name, value in sections["context"].items())
     yield from ((str(name), value) for name, value in data.items() if name not in _SECTIONS)
 
@@ -131,7 +131,8 @@ def _warnings(sent: Mapping[str, object], given: Mapping[str, object], action: A
     strange = sorted(path for path in sent if path not in given)
     for path in strange[:_MAX_WARNINGS]:
         where = f"`{action.name}` has no property" if path in pack.facts else "unknown fact"
-        yield f"{where} `{_short(path)}` (ignored); {did_you_mean(path, (*known, *_SECTIONS), 'no declared name is near')}"
+        names = known if "." in path else (*known, *_SECTIONS)
+        yield f"{where} `{_short(path)}` (ignored); {did_you_mean(path, names, 'no declared name is near')}"
     if len(strange) > _MAX_WARNINGS:
         yield f"{len(strange) - _MAX_WARNINGS} more unknown facts (ignored)"
     for path in sorted(given):

@@ -6,10 +6,10 @@ import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from engine.condition import ALWAYS, All, Compare, Condition, Fact, paths
+from engine.condition import ALWAYS, READING, All, Compare, Condition, Fact, paths
 from engine.model import Arithmetic, FactDeclaration, Pack, Rule
 from engine.policy import ActionRules, Policy
-from engine.situation import DATE, READING
+from engine.situation import DATE
 from engine.values import DATE as DATE_TYPE
 
 
@@ -32,7 +32,9 @@ def action_rules(pack: Pack, action: str, rules: Iterable[Rule]) -> ActionRules:
         for overridden in rule.overrides:
             if overridden in present:
                 overriders.setdefault(overridden, []).append(rule.id)
-    reads = closure(pack, (path for rule in ordered for path in rule_reads(pack, rule)))
+    everything = closure(pack, (path for rule in ordered for path in rule_reads(pack, rule)))
+    # What derived facts share may name properties that this action does not have: nobody can send those.
+    reads = {path for path in everything if not path.startswith("action.") or path in pack.actions[action].properties}
     route = pack.route
     lasting = [rule for rule in ordered if rule.effect.remedy is None]
     return ActionRules(
@@ -58,8 +60,10 @@ def change_dates(pack: Pack) -> tuple[datetime.date, ...]:
 
 
 def rule_reads(pack: Pack, rule: Rule) -> Iterator[str]:
-    """The paths that a rule reads itself: in its condition, and to know the route of `only_by`."""
+    """The paths that a rule reads itself: in its condition, and to know a deadline or the route of `only_by`."""
     yield from paths(rule.condition)
+    if isinstance(rule.effect.deadline, Fact):
+        yield rule.effect.deadline.path
     if rule.effect.kind == "only_by":
         if pack.route:
             yield pack.route.path

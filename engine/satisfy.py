@@ -101,10 +101,8 @@ def _possible(literals: list[_Literal]) -> bool:
 
 def _narrow(domains: dict[tuple[str, str], _Domain], leaf: Compare, wanted: bool) -> None:
     """Narrow the domain of a fact by one comparison with constants; money is looked at by currency."""
-    if leaf.type.kind == "list" or any(isinstance(operand, Fact) for operand in leaf.right):
-        return
     currencies = {value.currency for value in leaf.right if isinstance(value, Money)}
-    if len(currencies) > 1 or (leaf.type.kind == "money" and not currencies):
+    if not _is_understood(leaf, currencies):
         return
     if all(isinstance(value, Money) for value in leaf.right):
         # Money of another currency does not compare: an amount has one.
@@ -130,6 +128,13 @@ def _narrow(domains: dict[tuple[str, str], _Domain], leaf: Compare, wanted: bool
         case "between":
             _raise(domain, ranks[0], False)
             _lower(domain, ranks[1], False)
+
+
+def _is_understood(leaf: Compare, currencies: set[str]) -> bool:
+    """Whether it compares with constants that can be put in an order: not with facts, lists or money without currency."""
+    if leaf.type.kind == "list" or any(isinstance(operand, Fact) for operand in leaf.right):
+        return False
+    return len(currencies) <= 1 and (leaf.type.kind != "money" or bool(currencies))
 
 
 _OPPOSITES = {

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any as Anything
 
-from engine.condition import Fact, Operand
+from engine.condition import READING, Fact, Operand
 from engine.kleene import Clash, Known, NotAsked, State, Unknown, open_comparisons, truth, why_unknown
 from engine.model import Action, Arithmetic, Choice, FactDeclaration, Lookup, Pack, Span
-from engine.values import INTEGER, Money, NotAValue, Type, Value, exact, parse_value
+from engine.values import INTEGER, Money, NotAValue, Type, Value, exact, is_number, parse_value
 
 DATE = "context.date"
-READING = "reading."
 # Wide enough for a product of as many operands as the schema admits, so that nothing is ever rounded.
 _WIDE = Context(prec=1000)
 
@@ -104,7 +103,7 @@ class Situation:
 
     def _read(self, fact: FactDeclaration, raw: object) -> State:
         currency = fact.currency
-        if isinstance(currency, Fact) and _is_bare_number(raw):
+        if isinstance(currency, Fact) and _has_bare_number(raw):
             state = self.state(currency.path)
             if not isinstance(state, Known):
                 return state if isinstance(state, Unknown) else Unknown(missing=frozenset({currency.path}))
@@ -205,8 +204,9 @@ def _as_unknown(state: State, operand: Operand) -> Unknown:
     return Unknown(missing=frozenset({operand.path})) if isinstance(operand, Fact) else Unknown()
 
 
-def _is_bare_number(raw: object) -> bool:
-    return isinstance(raw, int | float | Decimal) and not isinstance(raw, bool)
+def _has_bare_number(raw: object) -> bool:
+    """Whether money is sent without its currency: as a number, or a list that holds one."""
+    return any(is_number(each) for each in (raw if isinstance(raw, list | tuple) else (raw,)))
 
 
 def _result(operation: str, values: list[Anything], kind: Type, currencies: set[str]) -> Value:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TypeAlias
 
 from engine.finding import Finding, Place
-from engine.nodes import Document, Mapping, Node, Scalar, Sequence
+from engine.nodes import Document, Mapping, Node, Scalar, Sequence, word
 from engine.shape import misfits
 
 NAMED = ("actions", "facts", "readings", "sources")
@@ -29,14 +29,26 @@ class Entry:
     layer: int
 
 
+# What is found where a name is declared nowhere: hearsay, while a part of the pack cannot be read.
+HEARSAY = frozenset({
+    "unknown-fact", "unknown-action", "unknown-table", "unknown-column", "unknown-reading", "unknown-statement",
+    "unknown-rule", "unknown-language", "unknown-placeholder", "no-sources", "bad-route", "bad-name",
+})  # fmt: skip
+
+
 @dataclass
 class Stack:
-    """The entries of all packs, merged. `broken` holds (section, name) of entries with a misfit."""
+    """The entries of all packs, merged.
+
+    `broken` holds (section, name) of entries with a misfit. `partial` says that a whole file or section could not
+    be read, so that a name that seems to be unknown may well stand there.
+    """
 
     policy: list[Entry] = field(default_factory=list)
     named: dict[str, dict[str, Entry]] = field(default_factory=lambda: {section: {} for section in NAMED})
     columns: dict[str, Entry] = field(default_factory=dict)
     cells: dict[tuple[str, str, str], tuple[Node, Place, int]] = field(default_factory=dict)
+    tables: dict[str, Place] = field(default_factory=dict)
     rows: dict[str, dict[str, Place]] = field(default_factory=dict)
     chosen: dict[str, Entry] = field(default_factory=dict)
     rules: dict[str, Entry] = field(default_factory=dict)
@@ -44,6 +56,7 @@ class Stack:
     texts: list[tuple[str, str, Node, Place]] = field(default_factory=list)
     cases: list[Entry] = field(default_factory=list)
     broken: set[tuple[str, str]] = field(default_factory=set)
+    partial: bool = False
     rule_places: dict[str, Place] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -52,9 +65,9 @@ class Stack:
         self.findings.append(Finding(place, code, message, help_))
 
 
-def stack_up(layers: list[list[Document]]) -> Stack:
-    """All documents of all layers as one stack."""
-    stack = Stack()
+def stack_up(layers: list[list[Document]], partial: bool = False) -> Stack:
+    """All documents of all layers as one stack; `partial` says that there are files that could not be read."""
+    stack = Stack(partial=partial)
     for layer, documents in enumerate(layers):
         for document in documents:
             _add(stack, _with_sections(document), layer)
@@ -86,6 +99,7 @@ def _add(stack: Stack, document: Document, layer: int) -> None:
     for section, node in document.root.entries.items():
         place = document.root.keys[section]
         if section not in SECTIONS or (section,) in broken:
+            stack.partial = True
             continue
         if section == "policy" and isinstance(node, Mapping):
             stack.policy.append(Entry("policy", node, place, layer))
@@ -100,14 +114,22 @@ def _add(stack: Stack, document: Document, layer: int) -> None:
 def _add_named(stack: Stack, section: str, node: Mapping, document: Document, layer: int, broken: _Broken) -> None:
     for name, child in node.entries.items():
         place = node.keys[name]
-        if section == "translations":
+        if section == "translations" and (section, name) not in broken:
             stack.texts.extend(_texts(name, child, place, _locale_of(document.file)))
         elif (section, name) in broken or not isinstance(child, Mapping):
-            stack.broken.add((section, name))
+            stack.broken.update((section, each) for each in (name, *_declared_by(section, child)))
         elif section == "tables":
             _add_table(stack, Entry(name, child, place, layer))
         else:
             _add_entry(stack, section, Entry(name, child, place, layer))
+
+
+def _declared_by(section: str, node: Node) -> Iterator[str]:
+    """The facts that come with an action: its properties, and the id of its resource."""
+    if section == "actions" and isinstance(node, Mapping):
+        properties = node.entries.get("properties")
+        yield from (f"action.{name}" for name in properties.entries) if isinstance(properties, Mapping) else ()
+        yield f"{word(node, 'resource')}.id"
 
 
 def _texts(name: str, node: Node, place: Place, locale: str | None) -> Iterator[tuple[str, str, Node, Place]]:
@@ -138,6 +160,7 @@ def _add_entry(stack: Stack, section: str, entry: Entry) -> None:
 
 
 def _add_table(stack: Stack, entry: Entry) -> None:
+    stack.tables.setdefault(entry.name, entry.place)
     known = stack.columns.get(entry.name)
     if "columns" in entry.node.entries:
         if known is None:
@@ -201,7 +224,8 @@ def _note_disabled(stack: Stack, entry: Entry) -> None:
             "give `id` and `disabled` only",
         )
     reason = entry.node.entries["disabled"]
-    stack.disabled[entry.name] = (reason.text if isinstance(reason, Scalar) else "", entry.place)
+    words = reason.text.split() if isinstance(reason, Scalar) else []
+    stack.disabled[entry.name] = (" ".join(words).rstrip("."), entry.place)
 
 
 def _disable(stack: Stack) -> None:

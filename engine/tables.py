@@ -55,7 +55,7 @@ def _key_type(of: Node | None, what: str, place: Place, stack: Stack, scope: Sco
 
 
 def _item_type(entry: Mapping, of: Node | None, what: str, place: Place, stack: Stack, scope: Scope) -> Type | None:
-    if isinstance(of, Mapping):
+    if isinstance(of, Mapping) and word(of, "type") != "list":
         return declared_type(of, what, of.place, stack, scope)
     kind = of.text if isinstance(of, Scalar) else ""
     if kind == "enum":
@@ -84,12 +84,13 @@ def declare_tables(stack: Stack, declared: Declared) -> None:
             kind = declared_type(child, f"the column `{column}`", place, stack, scope)
             if kind:
                 columns[column] = kind
+            else:
+                scope.broken |= {f"{name}.{column}"}
         declared.tables[name] = Table(name, columns, {key: {} for key in stack.rows.get(name, ())}, entry.place)
     for (table, key, column), (node, place, _) in stack.cells.items():
         _cell(table, key, column, node, place, declared)
-    for name in stack.rows:
+    for name, place in stack.tables.items():
         if name not in declared.tables and name not in scope.broken:
-            place = next(iter(stack.rows[name].values()), Place(""))
             scope.report(
                 place,
                 "unknown-table",
@@ -103,12 +104,13 @@ def _cell(name: str, key: str, column: str, node: Node, place: Place, declared: 
     if table is None:
         return
     if column not in table.columns:
-        declared.scope.report(
-            place,
-            "unknown-column",
-            f"unknown column `{column}` of the table `{name}`",
-            did_you_mean(column, table.columns, f"it has {one_of(table.columns)}"),
-        )
+        if f"{name}.{column}" not in declared.scope.broken:
+            declared.scope.report(
+                place,
+                "unknown-column",
+                f"unknown column `{column}` of the table `{name}`",
+                did_you_mean(column, table.columns, f"it has {one_of(table.columns)}"),
+            )
         return
     spans = tuple(_spans(node, table.columns[column], f"`{name}.{key}.{column}`", declared))
     if spans:
@@ -144,12 +146,12 @@ def _rich_span(node: Mapping, kind: Type, what: str, declared: Declared) -> Iter
                 f"unknown key `{name}` in the cell {what}",
                 did_you_mean(name, _SPAN_KEYS, f"known here: {one_of(_SPAN_KEYS)}"),
             )
-    basis = word(node, "basis", "stated")
+    basis = word(node, "basis") if "basis" in node.entries else "stated"
     if basis not in BASES:
         scope.report(
             node.entries["basis"].place,
             "wrong-shape",
-            f"`basis` cannot be `{basis}`",
+            f"`basis` cannot be `{basis}`" if basis else "`basis` must be text",
             did_you_mean(basis, BASES, f"it is one of {one_of(BASES)}"),
         )
     start, end = span_of_days(node, scope)

@@ -126,7 +126,7 @@ def plain_value(value: Value) -> Any:
         case datetime.date():
             return value.isoformat()
         case _:
-            return sorted((plain_value(member) for member in value), key=str)
+            return sorted(plain_value(member) for member in value)
 
 
 def parse_date(raw: object) -> datetime.date:
@@ -146,6 +146,13 @@ def is_currency(text: object) -> bool:
     return isinstance(text, str) and _CURRENCY.fullmatch(text) is not None
 
 
+def is_number(raw: object) -> bool:
+    """Whether the data is a number: not a boolean, and text only where YAML left a number unquoted."""
+    if isinstance(raw, str):
+        return isinstance(raw, Plain) and _NUMBER.fullmatch(raw) is not None
+    return isinstance(raw, int | float | Decimal) and not isinstance(raw, bool)
+
+
 def _boolean(raw: object, _kind: Type, _currency: str | None) -> bool:
     if isinstance(raw, bool):
         return raw
@@ -153,10 +160,9 @@ def _boolean(raw: object, _kind: Type, _currency: str | None) -> bool:
 
 
 def _number(raw: object, _kind: Type, _currency: str | None) -> Decimal:
-    if isinstance(raw, Plain) and _NUMBER.fullmatch(raw):
-        return exact(Decimal(raw))
-    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
+    if not is_number(raw):
         raise NotAValue(f"is {_describe(raw)}, not a number")
+    assert isinstance(raw, Plain | int | float | Decimal)
     if isinstance(raw, int) and raw.bit_length() > 64:
         raise NotAValue(f"has more than {MAX_DIGITS} significant digits")
     return exact(Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw))
@@ -174,7 +180,7 @@ def _money(raw: object, kind: Type, currency: str | None) -> Money:
         return Money(exact(Decimal(written[1])), written[2])
     if isinstance(raw, Mapping):
         return _money_mapping(raw, kind)
-    if isinstance(raw, str):
+    if isinstance(raw, str) and not is_number(raw):
         raise NotAValue("is not money such as `499.99 EUR`")
     number = _number(raw, kind, None)
     if currency is None:
@@ -188,7 +194,7 @@ def _money_mapping(raw: Mapping[Any, Any], kind: Type) -> Money:
     if set(raw) != {"amount", "currency"} or not is_currency(raw["currency"]):
         raise NotAValue("is not money; give `amount` and `currency` (three capital letters)")
     amount = raw["amount"]
-    if isinstance(amount, str):
+    if isinstance(amount, str) and not is_number(amount):
         if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", amount):
             raise NotAValue("has an amount that is not a decimal number")
         amount = Decimal(amount)

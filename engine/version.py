@@ -6,16 +6,17 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any as Anything
 
-from engine.condition import All, Any
-from engine.model import Pack
+from engine.condition import All, Any, Compare
+from engine.model import Action, Arithmetic, FactDeclaration, Pack, Reading, Rule, Span
+from engine.texts import base_language
 from engine.values import Money, Type, plain_number
 
 # Words for people that no decision shows.
-_UNSEEN = frozenset({"title", "description", "asks", "because", "changeable_by", "ambiguity"})
+_UNSEEN = frozenset({"title", "description", "asks", "because", "changeable_by", "ambiguity", "implicit"})
 
 
 def version_of(pack: Pack) -> str:
@@ -23,6 +24,7 @@ def version_of(pack: Pack) -> str:
     content = {
         "name": pack.name,
         "languages": sorted(pack.languages),
+        "own language": base_language(pack),
         "actions": pack.actions,
         "facts": pack.facts,
         "tables": pack.tables,
@@ -46,10 +48,8 @@ def _canonical(value: Anything) -> Anything:
             return {"money": str(value)}
         case Type() if value.kind == "key":
             return {"key": value.table}
-        case All(terms) | Any(terms):
-            return {type(value).__name__: _sorted(terms)}
-        case frozenset():
-            return {"set": _sorted(value)}
+        case frozenset() | (Span(), *_):
+            return {"set": _sorted(map(_canonical, value))}
         case Mapping():
             return {str(key): _canonical(item) for key, item in value.items()}
         case tuple() | list():
@@ -58,17 +58,34 @@ def _canonical(value: Anything) -> Anything:
             return _record(value)
 
 
-def _sorted(values: Anything) -> list[Anything]:
-    return sorted((_canonical(value) for value in values), key=lambda item: json.dumps(item, sort_keys=True))
+def _sorted(canonical: Iterable[Anything]) -> list[Anything]:
+    return sorted(canonical, key=lambda item: json.dumps(item, sort_keys=True))
 
 
 def _record(value: Anything) -> Anything:
     fields = [field for field in dataclasses.fields(value) if field.compare and field.name not in _UNSEEN]
     record = {field.name: _canonical(getattr(value, field.name)) for field in fields}
-    record["#"] = type(value).__name__
-    if "options" in record:
-        record["options"] = sorted(record["options"])
-    for unordered in ("actions", "overrides", "properties"):
-        if isinstance(record.get(unordered), list):
-            record[unordered] = sorted(record[unordered])
-    return record
+    for name in _unordered(value):
+        record[name] = _sorted(record[name])
+    if isinstance(value, FactDeclaration) and value.path.startswith("action."):
+        del record["choice"]  # each action says so itself
+    return {**record, "#": type(value).__name__}
+
+
+def _unordered(value: Anything) -> tuple[str, ...]:
+    """The fields of a record whose order says nothing."""
+    match value:
+        case All() | Any():
+            return ("terms",)
+        case Compare(operator="in" | "not_in" | "has_any" | "has_all"):
+            return ("right",)
+        case Arithmetic(operation="sum" | "product"):
+            return ("operands",)
+        case Action():
+            return ("properties",)
+        case Reading():
+            return ("options",)
+        case Rule():
+            return ("actions", "overrides")
+        case _:
+            return ()

@@ -22,7 +22,14 @@ from engine.shape import SCHEMAS, schema
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = ["--rules", "tests/packs/small"]
-ALLOWED = ["action=change_plan", "action.plan=plus", "account.country=LV", "account.balance=99.99 EUR", "account.seats=3", "account.ends=2026-12-01"]
+ALLOWED = [
+    "action=change_plan",
+    "action.plan=plus",
+    "account.country=LV",
+    "account.balance=99.99 EUR",
+    "account.seats=3",
+    "account.ends=2026-12-01",
+]
 ASK = [part for setting in [*ALLOWED, "context.date=2026-11-22"] for part in ("--set", setting)]
 
 
@@ -105,8 +112,21 @@ def test_rules_may_stand_before_and_after_the_command() -> None:
 
 def test_a_request_may_come_from_standard_input_and_be_changed_by_settings() -> None:
     """`-` reads JSON or YAML; `--set` replaces single facts in it."""
-    request = {"action": {"name": "change_plan", "properties": {"plan": "plus"}}, "resource": {"properties": {"seats": 3}}}
-    result = run("check", "-", *SMALL, *ASK, "--set", "account.seats=11", "--set", "context.channel=phone", stdin=json.dumps(request))
+    request = {
+        "action": {"name": "change_plan", "properties": {"plan": "plus"}},
+        "resource": {"properties": {"seats": 3}},
+    }
+    result = run(
+        "check",
+        "-",
+        *SMALL,
+        *ASK,
+        "--set",
+        "account.seats=11",
+        "--set",
+        "context.channel=phone",
+        stdin=json.dumps(request),
+    )
     as_yaml = run("check", "-", *SMALL, stdin="action: {name: change_plan}\ncontext: {date: 2026-11-22}\n")
 
     assert (0, 3) == (result.exit_code, as_yaml.exit_code)
@@ -146,7 +166,11 @@ def test_engines_that_disagree_are_reported_in_full(monkeypatch: pytest.MonkeyPa
 
 def _line(seats: Any) -> str:
     resource = {"properties": {"seats": seats, "country": "LV", "balance": 1, "ends": "2026-12-01"}}
-    request = {"action": {"name": "change_plan", "properties": {"plan": "plus"}}, "resource": resource, "context": {"channel": "web"}}
+    request = {
+        "action": {"name": "change_plan", "properties": {"plan": "plus"}},
+        "resource": resource,
+        "context": {"channel": "web"},
+    }
     return json.dumps(request)
 
 
@@ -157,7 +181,9 @@ def test_batch_answers_every_line_in_its_place() -> None:
     answers = [json.loads(line) for line in result.output.splitlines()]
 
     assert 0 == result.exit_code
-    assert ["allow", 2, 3, "deny", 5, 6, "indeterminate"] == [answer.get("outcome") or answer["error"]["line"] for answer in answers]
+    assert ["allow", 2, 3, "deny", 5, 6, "indeterminate"] == [
+        answer.get("outcome") or answer["error"]["line"] for answer in answers
+    ]
     assert all(answer["alternatives"] is None for answer in answers if "outcome" in answer)
 
 

@@ -28,7 +28,10 @@ def _run(command: str) -> str:
 
 def _findings_table() -> str:
     order = ("error", "warning", "note")
-    rows = [f"| `{code}` | {known.severity} | {known.meaning} |" for code, known in sorted(CODES.items(), key=lambda item: (order.index(item[1].severity), item[0]))]
+    rows = [
+        f"| `{code}` | {known.severity} | {known.meaning} |"
+        for code, known in sorted(CODES.items(), key=lambda item: (order.index(item[1].severity), item[0]))
+    ]
     return "\n".join(["| code | severity | meaning |", "|---|---|---|", *rows])
 
 
@@ -37,7 +40,12 @@ def _rewritten() -> str:
     text = TEXT
     for command, output in CONSOLE:
         text = text.replace(f"$ {command}\n{output}```", f"$ {command}\n{_run(command)}```")
-    return re.sub(r"(<!-- findings -->\n).*?(<!-- /findings -->)", lambda found: f"{found[1]}{_findings_table()}\n{found[2]}", text, flags=re.DOTALL)
+    return re.sub(
+        r"(<!-- findings -->\n).*?(<!-- /findings -->)",
+        lambda found: f"{found[1]}{_findings_table()}\n{found[2]}",
+        text,
+        flags=re.DOTALL,
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -468,6 +468,7 @@ def test_what_is_forgotten_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
         freed.append(handle)
         delete(handle)
 
+    gc.collect()  # what other tests forgot is theirs
     monkeypatch.setattr(library, "delete_ruleset", free)
     sample = policy(DENIED)
     by_rete(sample, {})
