@@ -15,7 +15,7 @@ from typing import Any as Anything
 from engine.condition import READING, Fact, Operand
 from engine.kleene import Clash, Known, NotAsked, State, Unknown, open_comparisons, truth, why_unknown
 from engine.model import Action, Arithmetic, Choice, FactDeclaration, Lookup, Pack, Span
-from engine.values import INTEGER, Money, NotAValue, Type, Value, exact, is_number, parse_value
+from engine.values import INTEGER, MONEY, Money, NotAValue, Type, Value, exact, is_number, parse_value
 
 DATE = "context.date"
 # Wide enough for a product of as many operands as the schema admits, so that nothing is ever rounded.
@@ -217,9 +217,10 @@ def _result(operation: str, values: list[Anything], kind: Type, currencies: set[
             return int((values[1] - values[0]).days)
         case _:
             number = exact(_FOLD[operation]([Decimal(_amount(value)) for value in values]))
-            if kind.kind == "money":
+            if currencies:
                 return Money(number, *currencies)
-            return int(number) if kind == INTEGER else number
+            # Money without a currency is the plain 0 alone: every currency's zero.
+            return int(number) if kind in (INTEGER, MONEY) else number
 
 
 def _amount(value: Anything) -> Anything:
