@@ -302,7 +302,7 @@ def _report_disagreement(ctx: click.Context, form: str, decisions: dict[str, Dec
 def _read_request(file: str | None, has_settings: bool) -> Any:
     if file is None and has_settings:
         return {}
-    if file is None and sys.stdin.isatty():
+    if file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise Usage("name a request: a FILE, - for standard input, or --set action=… --set path=value")
     with _input(file) as stream:
         data = stream.read(MAX_BYTES + 1)
@@ -311,6 +311,8 @@ def _read_request(file: str | None, has_settings: bool) -> Any:
 
 def _input(file: str | None) -> Any:
     if file is None or file == "-":
+        if sys.stdin is None:
+            raise Usage("standard input is closed; name a FILE")
         return sys.stdin.buffer
     try:
         path = Path(file)
