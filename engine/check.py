@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.condition import READING, Condition, Presence, leaves
+from engine.depth import too_deep
 from engine.finding import Finding, Place, one_of
 from engine.model import Arithmetic, FactDeclaration, Pack, Rule, Texts
 from engine.resolve import closure, inputs, rule_reads
@@ -15,6 +16,7 @@ from engine.texts import base_language, placeholders
 def check_logic(pack: Pack) -> Iterator[Finding]:
     """What makes no sense in the pack as a whole."""
     yield from _cycles(pack)
+    yield from too_deep(pack)
     yield from _contradictions(pack)
     yield from _misplaced_known(pack)
 

@@ -124,7 +124,7 @@ CODES: dict[str, Code] = {
     "yml-extension": Code("warning", "a file named `.yml`; it is read, but packs use `.yaml`"),
     "not-utf8": Code("error", "a file that is not UTF-8"),
     "too-large": Code("error", "a file that is too large"),
-    "too-deep": Code("error", "values nested too deep"),
+    "too-deep": Code("error", "values, conditions, facts or overrides that lie too deep within each other"),
     "alias-bomb": Code("error", "aliases that expand without measure, or into themselves"),
     "not-yaml": Code("error", "text that is not YAML"),
     "yaml-tag": Code("error", "a YAML tag"),

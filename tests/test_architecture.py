@@ -31,6 +31,7 @@ AUTHOR_SIDE = {
     "compose",
     "check",
     "derive",
+    "depth",
     "expect",
     "satisfy",
     "author",

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from cli import main
 from engine import CODES, InvalidRules, open_policy, read_packs
 from engine.finding import Finding, Place, in_reading_order, show
+from engine.gate import ENGINES
 from engine.load import MAX_BYTES
 
 BAD = Path(__file__).parent / "bad"
@@ -400,6 +401,63 @@ TEXTS_AND_CASES = [
     ("a line before the first", "sources: {s: {title: S, statements: {S1: {says: A., lines: [0]}}}}", "wrong-shape"),
     ("a statement twice", "sources: {s: {title: S, statements: {S1: {says: A.}}}, t: {title: T, statements: {S1: {says: A.}}}}", "duplicate-id"),
 ]  # fmt: skip
+
+
+def chained(facts: int, nested: int = 0) -> str:
+    """Facts worked out from each other in a row, the last condition nested; on one line."""
+    condition = f"{{f{facts - 1}: true}}"
+    for _ in range(nested):
+        condition = f"{{any: [{condition}]}}"
+    row = "".join(f", f{n}: {{type: boolean, derived: {{when: {{f{n - 1}: true}}}}}}" for n in range(1, facts))
+    rules = f"rules: [{{id: a, actions: [lend], allow: A., when: {condition}}}]"
+    start = "facts: {book.rare: {type: boolean}, f0: {type: boolean, derived: {when: {book.rare: true}}}"
+    return f"{start}{row}}}\n{rules}"
+
+
+def overriding(rules: int) -> str:
+    """Rules that override each other in a row; on one line."""
+    return (
+        "rules: ["
+        + ", ".join(
+            f"{{id: r{n}, actions: [lend], allow: A.{f', overrides: [r{n - 1}]' if n else ''}}}" for n in range(rules)
+        )
+        + "]"
+    )
+
+
+DEEP = [
+    ("facts through 31 others", chained(32), 1),
+    ("facts through thousands", chained(3000), 1),
+    ("a nested condition on facts through others", chained(25, 16), 2),
+    ("a chain of 65 overrides", overriding(65), 1),
+    ("a chain of thousands", overriding(3000), 1),
+]
+SHALLOW = [
+    ("facts through 30 others", chained(31)),
+    ("nested a little less", chained(25, 12)),
+    ("a chain of 64 overrides", overriding(64)),
+]
+
+
+@pytest.mark.parametrize(("pack", "line"), [row[1:] for row in DEEP], ids=[row[0] for row in DEEP])
+def test_what_goes_too_deep_is_found_before_anything_is_decided(pack: str, line: int, tmp_path: Path) -> None:
+    """Levels add up over conditions, facts and overrides; the first place beyond the bound is told."""
+    head = "actions: {lend: {resource: book}}\n"
+    (tmp_path / "a.yaml").write_text(head + pack, encoding="utf-8")
+    errors = read_packs([tmp_path]).errors
+
+    assert [("too-deep", line + 1)] == [(finding.code, finding.place.line) for finding in errors]
+
+
+@pytest.mark.parametrize("pack", [row[1] for row in SHALLOW], ids=[row[0] for row in SHALLOW])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_stays_within_the_bound_is_decided(pack: str, engine: Any, tmp_path: Path) -> None:
+    """At the bound both engines still have room."""
+    (tmp_path / "a.yaml").write_text("actions: {lend: {resource: book}}\n" + pack, encoding="utf-8")
+    request = {"action": {"name": "lend"}, "resource": {"properties": {"rare": True}}}
+
+    assert "allow" == open_policy(tmp_path, engine=engine).decide(request, "full").outcome
+
 
 VARIANTS = [*COMPARISONS, *CONTRADICTIONS, *DECLARATIONS, *TABLES, *RULES, *TEXTS_AND_CASES]
 
