@@ -65,7 +65,9 @@ def in_reading_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Help that names the nearest known words, or `otherwise` where none is near."""
-    near = difflib.get_close_matches(word[:100], sorted(known), n=2, cutoff=0.6)
+    names = sorted(known)
+    near = difflib.get_close_matches(word[:100], names, n=2, cutoff=0.6)
+    near = near or [name for name in names if len(word) > 2 and word in name][:2]
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else otherwise
 
 
