@@ -139,7 +139,12 @@ def explain(ctx: click.Context, /, form: str, everything: bool, **options: Any) 
     else:
         paint = _paint(sys.stdout)
         _print(decision_lines(decision, paint))
-        _print(explanation_lines((each for each in explained if everything or each.applies is not False), paint))
+        # Where no rule says yes, the ones that might have are what is to be explained.
+        wanted = ("allow", "only_by") if decision.cause == "not_permitted" else ()
+        shown = (
+            each for each in explained if everything or each.applies is not False or each.rule.effect.kind in wanted
+        )
+        _print(explanation_lines(shown, paint))
     ctx.exit(EXITS[decision.outcome])
 
 

@@ -258,6 +258,9 @@ def _check_overrides(stack: Stack, pack: Pack) -> None:
             name = item.text if isinstance(item, Scalar) else ""
             if name == entry.name:
                 stack.report(item.place, "override-self", f"`{name}` overrides itself", "name another rule")
+            elif name in stack.rules and stack.rules[name].layer < entry.layer:
+                message = f"`{entry.name}` overrides `{name}` of {stack.rules[name].place}"
+                stack.report(item.place, "override", message)
             elif name not in known:
                 stack.report(
                     item.place,

@@ -99,6 +99,9 @@ class Decision:
     alternatives: tuple[Alternative, ...] | None = None
     assumptions: tuple[dict[str, Any], ...] | None = None
 
+    def __bool__(self) -> bool:
+        return self.decision
+
     @property
     def decision(self) -> bool:
         """Whether the change is allowed."""

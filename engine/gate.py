@@ -48,10 +48,14 @@ def open_policy(
     `as_of` is the day decided for where a request gives none; without it that is today (UTC).
     Raises InvalidRules if the rules have errors, ValueError if `as_of` is no day `YYYY-MM-DD`.
     """
+    try:
+        day = None if as_of is None else parse_date(as_of)
+    except NotAValue as error:
+        raise ValueError(f"`as_of` {error}") from None
     checked = read_packs([rules] if isinstance(rules, str | Path) else rules)
     if checked.errors:
         raise InvalidRules(checked.findings, checked.texts)
-    return Gate(checked.pack, None if as_of is None else parse_date(as_of), engine)
+    return Gate(checked.pack, day, engine)
 
 
 class Gate:
@@ -71,8 +75,10 @@ class Gate:
         """The decision on one request (AuthZEN-shaped data); raises InvalidRequest if it is none.
 
         `detail="full"` adds alternatives, assumptions and unknown facts; texts are in the language of
-        `locale` where the policy has it, else in its own.
+        `locale` where the policy has it, else in its own. Raises ValueError for another `detail`.
         """
+        if detail not in (None, "full"):
+            raise ValueError(f"`detail` is `full` or None, not `{detail}`")
         asked = read_request(request, self.pack)
         return decide(self.policy_for(asked), asked, backend(engine or self.engine), detail=detail, locale=locale)
 

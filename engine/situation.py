@@ -142,15 +142,25 @@ class Situation:
         return state
 
     def _choose(self, choices: tuple[Choice, ...], via: str) -> State | None:
-        """The value of the first choice that applies; None if none does."""
+        """The value of the first choice that applies; None if none does.
+
+        Where an earlier choice may apply, all that the possible ones need to know is what is unknown.
+        """
+        unknown: Unknown | None = None
         for choice in choices:
             holds = truth(choice.condition, self.state)
+            if holds is False:
+                continue
+            state = self._operand(choice.value)
             if holds is None:
-                return self._open(choice.condition)
-            if holds:
-                state = self._operand(choice.value)
+                unknown = (unknown or Unknown()) | self._open(choice.condition)
+            elif unknown is None:
                 return Known(state.value, via) if isinstance(state, Known) else _as_unknown(state, choice.value)
-        return None
+            if unknown is not None and not isinstance(state, Known):
+                unknown |= _as_unknown(state, choice.value)
+            if holds:
+                break
+        return unknown
 
     def _open(self, condition: Anything) -> Unknown:
         return why_unknown(open_comparisons(condition, self.state), self.state)

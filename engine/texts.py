@@ -76,11 +76,11 @@ class Speaker:
         return tuple(self._fill(step, situation) for step in self._of(rule).steps or rule.effect.steps)
 
     def deadline(self, rule: Rule, situation: Situation) -> str | None:
-        """When a duty is due: a text, or the day `YYYY-MM-DD` that a date fact holds."""
+        """When a duty is due: a text, or the day `YYYY-MM-DD` that a date fact holds; None if it is not known."""
         deadline = rule.effect.deadline
         if isinstance(deadline, Fact):
             state = situation.state(deadline.path)
-            return str(state.value) if isinstance(state, Known) else say(None, self.language)
+            return str(state.value) if isinstance(state, Known) else None
         return None if deadline is None else self._fill(self._of(rule).deadline or deadline, situation)
 
     def _of(self, rule: Rule) -> Texts:

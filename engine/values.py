@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from engine.finding import did_you_mean
+
 MAX_DIGITS = 15
 MAX_DECIMALS = 4
 KINDS = ("boolean", "integer", "number", "money", "date", "string", "enum", "key", "list")
@@ -219,7 +221,8 @@ def _one_of(raw: object, kind: Type, currency: str | None) -> str:
     text = _string(raw, kind, currency)
     if text not in kind.values:
         where = f"a row of `{kind.table}`" if kind.kind == "key" else "one of its values"
-        raise NotAValue(f"is not {where}")
+        near = did_you_mean(text, kind.values) or did_you_mean(text.upper(), kind.values)
+        raise NotAValue(f"is not {where}{f'; {near}' if near else ''}")
     return text
 
 

@@ -161,7 +161,7 @@ NOT_VALUES: list[tuple[str, Type, object]] = [
     ("is not Unicode text (it holds half of a surrogate pair)", STRING, "a\ud800"),
     ("is not Unicode text (it holds half of a surrogate pair)", ENUM, "\udfff"),
     ("is not one of its values", ENUM, "high"),
-    ("is not one of its values", ENUM, "Low"),
+    ("is not one of its values; did you mean `low`?", ENUM, "Low"),
     ("is a number, not text", ENUM, 1),
     ("is not a row of `regions`", KEY, "SE"),
     ("is true or false, not text", KEY, False),
