@@ -16,7 +16,7 @@ from engine.decision import Decision
 from engine.finding import Finding
 from engine.gate import Gate
 from engine.judge import answer
-from engine.model import Case, Rule
+from engine.model import VERDICTS, Case, Rule
 from engine.reference import match
 from engine.request import InvalidRequest, from_paths, read_request
 from engine.situation import Situation
@@ -213,7 +213,7 @@ def _outcome(case: Case, gate: Gate) -> _Outcome | None:
     accompanying = {
         rule.id
         for rule in rules.rules
-        if rule.effect.kind in ("oblige", "advise", "guide")
+        if rule.effect.kind not in VERDICTS
         and judgment.outcome in rule.effect.accompanies
         and judgment.applies[rule.id]
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from engine.condition import READING, Condition, Presence, leaves
 from engine.depth import too_deep
 from engine.finding import Finding, Place, one_of
-from engine.model import Arithmetic, FactDeclaration, Pack, Rule, Texts
+from engine.model import VERDICTS, Arithmetic, FactDeclaration, Pack, Rule, Texts
 from engine.resolve import closure, inputs, rule_reads
 from engine.satisfy import contradicts_itself
 from engine.texts import base_language, placeholders
@@ -97,7 +97,7 @@ def _misplaced_known(pack: Pack) -> Iterator[Finding]:
     """`known` in rules that make outcomes, or in facts that they read: more knowledge could change a definite answer."""
     read: dict[str, str] = {}
     for rule in sorted(pack.rules.values(), key=lambda rule: rule.id):
-        if rule.effect.kind in ("allow", "deny", "only_by", "defer"):
+        if rule.effect.kind in VERDICTS:
             yield from _known_in(rule.condition, rule.place, f"a rule that says `{rule.effect.kind}`")
             for path in closure(pack, rule_reads(pack, rule)):
                 read.setdefault(path, rule.id)

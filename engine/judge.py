@@ -8,7 +8,7 @@ from typing import Literal
 
 from engine.condition import Compare
 from engine.decision import Cause
-from engine.kleene import Truth, Unknown, every, negate, open_comparisons, truth, why_unknown
+from engine.kleene import Known, Truth, Unknown, every, negate, open_comparisons, truth, why_unknown
 from engine.model import Effect, FactDeclaration, Outcome, Rule
 from engine.policy import ActionRules, Backend
 from engine.situation import Situation
@@ -82,7 +82,7 @@ def open_route(rules: ActionRules, judgment: Judgment, match: Backend) -> str | 
 def known_route(route: FactDeclaration, situation: Situation) -> str | None:
     """The value of the route fact, if it has one."""
     state = situation.state(route.path)
-    return getattr(state, "value", None)
+    return str(state.value) if isinstance(state, Known) else None
 
 
 def judge(rules: ActionRules, situation: Situation, match: Backend, answered_for: str | None = None) -> Judgment:

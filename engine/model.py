@@ -15,7 +15,6 @@ from engine.finding import Place
 from engine.values import Type, Value
 
 Outcome = Literal["allow", "deny", "indeterminate"]
-OUTCOMES: tuple[Outcome, ...] = ("allow", "deny", "indeterminate")
 EFFECTS = ("allow", "deny", "only_by", "defer", "oblige", "advise", "guide")
 VERDICTS = ("allow", "deny", "only_by", "defer")
 NOWHERE = Place("")

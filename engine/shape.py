@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from engine.finding import Finding, Place, did_you_mean, one_of, short
 from engine.nodes import Document, Mapping, Node, Scalar, Sequence, plain
 
-EFFECT_NAMES = ("allow", "deny", "only_by", "defer", "oblige", "advise", "guide")
 SCHEMAS = ("pack", "request", "decision")
 _NAMES = {
     "object": "a mapping",

@@ -686,7 +686,6 @@ def told(matches: Matches) -> str:
 
 
 randoms = st.randoms(use_true_random=False, note_method_calls=False)
-packs = randoms.map(draw_pack)
 
 
 @st.composite
