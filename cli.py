@@ -6,8 +6,10 @@ import functools
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -20,25 +22,38 @@ from engine.disagreement import differences
 from engine.explain import explain as explain_rules
 from engine.finding import in_reading_order
 from engine.gate import ENGINES, Gate, InvalidRules, open_policy, shipped_rules
+from engine.junit import junit, junit_of_findings
+from engine.originals import NotReadable, read_originals
+from engine.paint import Paint, no_paint
 from engine.policy import EngineFailure
+from engine.register import register
 from engine.report import (
-    decision_lines,
     explanation_lines,
     finding_lines,
-    no_paint,
     report_data,
     report_lines,
     vocabulary_data,
     vocabulary_lines,
 )
+from engine.report_decision import decision_lines
+from engine.report_sources import WIDTH, register_lines, register_markdown, verified_data, verified_lines
 from engine.request import InvalidRequest, with_paths
 from engine.request_text import MAX_BYTES, parse_line, parse_request, parse_setting
+from engine.sarif import sarif
 from engine.shape import SCHEMAS, schema
 from engine.values import NotAValue, parse_date
+from engine.verify import files_of, verify
 
 EXITS = {"allow": 0, "deny": 1, "indeterminate": 3}
 BAD_INPUT, DISAGREE, INTERRUPTED = 2, 4, 130
 BOTH = "both"
+
+
+def _version() -> str:
+    try:
+        return metadata.version("changegate")
+    except metadata.PackageNotFoundError:  # `python cli.py` in a checkout
+        return "unknown"
 
 
 class Usage(click.ClickException):
@@ -51,7 +66,7 @@ class Usage(click.ClickException):
         click.echo(f"changegate: {self.format_message()}", file=file, err=True)
 
 
-def _paint(stream: IO[Any]) -> Callable[[str, str], str]:
+def _paint(stream: IO[Any]) -> Paint:
     colorful = stream.isatty() and not os.environ.get("NO_COLOR")
     return (lambda text, color: click.style(text, fg=color)) if colorful else no_paint
 
@@ -75,7 +90,16 @@ rules_option = click.option(
     "--rules", multiple=True, expose_value=False, callback=_add_rules, metavar="DIR",
     help="A pack; repeat it to stack packs. [default: rules]",
 )  # fmt: skip
-format_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+def formats(*more: str) -> Callable[..., Any]:
+    """The option `--format`: text, JSON, and what else a command can print."""
+    return click.option(
+        "--format", "form", type=click.Choice(["text", "json", *more]), default="text", show_default=True
+    )
+
+
+format_option = formats()
 
 
 def asking(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,7 +127,7 @@ def asking(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("changegate", context_settings={"help_option_names": ["-h", "--help"]})
 @rules_option
-@click.version_option(package_name="changegate", prog_name="changegate")
+@click.version_option(_version(), prog_name="changegate")
 def main() -> None:
     """Say whether a change is allowed, and why.
 
@@ -117,11 +141,11 @@ def main() -> None:
 @click.pass_context
 def check(ctx: click.Context, /, form: str, **options: Any) -> None:
     """Decide one request (FILE, - for standard input, or --set alone)."""
-    _, _, decision = _decide(ctx, form, **options)
+    gate, _, decision = _decide(ctx, form, **options)
     if form == "json":
         _print_json(decision.to_dict())
     else:
-        _print(decision_lines(decision, _paint(sys.stdout)))
+        _print(decision_lines(decision, _paint(sys.stdout), _language(gate, options["locale"])))
     ctx.exit(EXITS[decision.outcome])
 
 
@@ -138,7 +162,7 @@ def explain(ctx: click.Context, /, form: str, everything: bool, **options: Any) 
         _print_json({"decision": decision.to_dict(), "rules": [each.to_dict() for each in explained]})
     else:
         paint = _paint(sys.stdout)
-        _print(decision_lines(decision, paint))
+        _print(decision_lines(decision, paint, _language(gate, options["locale"])))
         # Where no rule says yes, the ones that might have are what is to be explained.
         wanted = ("allow", "only_by") if decision.cause == "not_permitted" else ()
         shown = (
@@ -163,7 +187,7 @@ def batch(
 
     A line that holds no request gives {"error": …} in its place. Ends quietly when its reader goes away.
     """
-    gate = _open(ctx, as_of)
+    gate = _open(_folders(ctx), as_of)
     language = _language(gate, locale)
     decide = functools.partial(gate.decide, detail=detail, locale=language, engine=engine)
     with _input(file) as stream, _progress(stream) as advance:
@@ -179,7 +203,7 @@ def batch(
 @main.command()
 @rules_option
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
-@format_option
+@formats("sarif")
 @click.pass_context
 def validate(ctx: click.Context, strict: bool, form: str) -> None:
     """Find everything that is wrong with the rules."""
@@ -189,6 +213,8 @@ def validate(ctx: click.Context, strict: bool, form: str) -> None:
         findings = in_reading_order([*findings, *coverage_findings(Gate(checked.pack))])
     if form == "json":
         _print_json([finding.to_dict() for finding in findings])
+    elif form == "sarif":
+        _print_json(sarif(findings, _version(), Path.cwd()))
     else:
         _print(finding_lines(findings, checked.texts, _paint(sys.stdout)))
     failing = ("error", "warning") if strict else ("error",)
@@ -197,7 +223,7 @@ def validate(ctx: click.Context, strict: bool, form: str) -> None:
 
 @main.command()
 @rules_option
-@format_option
+@formats("junit")
 @click.pass_context
 def test(ctx: click.Context, form: str) -> None:
     """Run the cases of the rules, and see that they cover every rule."""
@@ -206,13 +232,15 @@ def test(ctx: click.Context, form: str) -> None:
         gates = [open_policy(folders[: layer + 1]) for layer in range(len(folders))]
     except InvalidRules as error:
         _print(finding_lines(error.findings, error.texts, _paint(sys.stderr)), err=True)
+        if form == "junit":
+            click.echo(junit_of_findings(error.findings))
         ctx.exit(1)
-    with click.progressbar(
-        length=len(gates[-1].pack.cases), label="cases", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
+    with _counting(len(gates[-1].pack.cases), "cases") as bar:
         report = run_cases(gates, lambda: bar.update(1))
     if form == "json":
         _print_json(report_data(report))
+    elif form == "junit":
+        click.echo(junit(report, gates[-1].pack.rules))
     else:
         _print(report_lines(report, _paint(sys.stdout)))
     ctx.exit(int(not report.passed))
@@ -226,7 +254,7 @@ def test(ctx: click.Context, form: str) -> None:
 @click.pass_context
 def facts(ctx: click.Context, action: str | None, everything: bool, form: str) -> None:
     """The vocabulary: what a caller may send, and what each action's rules read."""
-    gate = _open(ctx)
+    gate = _open(_folders(ctx))
     if action is not None and action not in gate.pack.actions:
         raise Usage(f"unknown action `{action}`; the policy has {', '.join(gate.pack.actions)}")
     data = vocabulary_data(gate.pack, gate.today().actions, action)
@@ -243,14 +271,71 @@ def print_schema(which: str | None) -> None:
     _print_json(schema(which) if which else {name: schema(name) for name in SCHEMAS})
 
 
+@main.group()
+@rules_option
+def sources() -> None:
+    """The texts behind the rules: a register of their statements, and whether they still say so."""
+
+
+@sources.command(name="list")
+@rules_option
+@formats("markdown")
+@click.pass_context
+def list_sources(ctx: click.Context, form: str) -> None:
+    """List every statement with what cites it and the cases that use it, the readings, and rules that cite nothing."""
+    folders = _folders(ctx)
+    gates = [_open(folders[: layer + 1]) for layer in range(len(folders))]
+    pack = gates[-1].pack
+    with _counting(len(pack.cases), "cases") as bar:
+        data = register(pack, run_cases(gates, lambda: bar.update(1)).results)
+    match form:
+        case "json":
+            _print_json(data)
+        case "markdown":
+            _print(register_markdown(data))
+        case _:
+            wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+            _print(register_lines(data, wide, _paint(sys.stdout)))
+
+
+@sources.command(name="verify")
+@click.argument("folder", type=click.Path())
+@rules_option
+@format_option
+@click.pass_context
+def verify_sources(ctx: click.Context, folder: str, form: str) -> None:
+    """Say whether the texts in FOLDER still say what the statements were taken from.
+
+    Exit codes: 0 everything was found, if elsewhere; 1 something is gone, or a file is missing; 2 bad usage,
+    an unreadable text or wrong rules.
+    """
+    pack = _open(_folders(ctx)).pack
+    try:
+        texts = read_originals(Path(folder), files_of(pack))
+    except NotReadable as error:
+        raise Usage(str(error)) from None
+    with _counting(len(pack.statements), "statements") as bar:
+        verified = verify(pack, texts, lambda: bar.update(1))
+    if form == "json":
+        _print_json(verified_data(verified))
+    else:
+        _print(verified_lines(verified, _paint(sys.stdout)))
+    ctx.exit(int(not all(source.passed for source in verified)))
+
+
+def _counting(length: int, label: str) -> Any:
+    """A bar on standard error, if that is a terminal."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
 def _folders(ctx: click.Context) -> list[str]:
     chosen: list[str] = ctx.ensure_object(dict).get("rules", [])
     return chosen or [str(shipped_rules())]
 
 
-def _open(ctx: click.Context, as_of: str | None = None) -> Gate:
+def _open(folders: list[str], as_of: str | None = None) -> Gate:
     try:
-        return open_policy(_folders(ctx), None if as_of is None else parse_date(as_of))
+        return open_policy(folders, None if as_of is None else parse_date(as_of))
     except InvalidRules as error:
         errors = [finding for finding in error.findings if finding.severity == "error"]
         _print(finding_lines(errors, error.texts, _paint(sys.stderr)), err=True)
@@ -275,7 +360,7 @@ def _decide(
     locale: str | None,
     engine: str,
 ) -> tuple[Gate, dict[str, Any], Decision]:
-    gate = _open(ctx, as_of)
+    gate = _open(_folders(ctx), as_of)
     language = _language(gate, locale)
     engines: tuple[Any, ...] = ENGINES if engine == BOTH else (engine,)
     try:

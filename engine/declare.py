@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from engine.bounds import check_cells, check_default, declared_minimum
 from engine.condition import READING, Fact
 from engine.declared import BROKEN_SOURCE, Declared, check_cites
 from engine.derive import derivation
@@ -65,7 +66,7 @@ def _statement(name: str, node: MappingNode, place: Place, source: str, declared
     numbers = tuple(int(text) for text in words(lines))
     declared.statements[name] = Statement(
         name, word(node, "says"), word(node, "kind"), source, numbers,
-        word(node, "fingerprint") or None, word(node, "not_encoded") or None, place,
+        word(node, "fingerprint") or None, word(node, "not_encoded") or None, word(node, "place") or None, place,
     )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def _facts(stack: Stack, declared: Declared, properties: Mapping[str, list[tuple
 
 def _check_alike(path: str, first: Entry, entry: Entry, scope: Scope) -> None:
     """A property of several actions is one fact: it comes about in one way, too."""
-    for name in ("default", "derived", "lookup", "by", "currency", "sealed", "route"):
+    for name in ("default", "derived", "lookup", "by", "currency", "minimum", "sealed", "route"):
         nodes = [each.node.entries.get(name) for each in (first, entry)]
         if len({repr(node and plain(node)) for node in nodes}) > 1:
             scope.report(
@@ -208,7 +209,7 @@ def _declare(path: str, entry: Entry, stack: Stack, declared: Declared) -> None:
     node = entry.node
     scope.facts[path] = FactDeclaration(
         path, kind, word(node, "description"), choice=flag(node, "choice"), route=flag(node, "route"), sealed=flag(node, "sealed"),
-        changeable_by=word(node, "changeable_by") or None, cites=check_cites(node, declared), place=entry.place,
+        minimum=declared_minimum(node, kind, scope), changeable_by=word(node, "changeable_by") or None, cites=check_cites(node, declared), place=entry.place,
     )  # fmt: skip
 
 
@@ -270,10 +271,13 @@ def _define(fact: FactDeclaration, entry: Entry, declared: Declared) -> FactDecl
     changes: dict[str, object] = {"currency": _currency(fact, node, scope)}
     if "default" in node.entries:
         changes["default"] = choices(node.entries["default"], fact.type, f"`{fact.path}`", scope)
+        check_default(fact, node.entries["default"], scope)
     if "derived" in node.entries:
         changes["derived"] = derivation(node.entries["derived"], fact, scope)
     if "lookup" in node.entries:
-        changes["lookup"] = _lookup(fact, node, declared)
+        changes["lookup"] = lookup = _lookup(fact, node, declared)
+        if lookup is not None:
+            check_cells(fact, lookup, declared.tables[lookup.table], scope)
     elif "by" in node.entries:
         scope.report(node.keys["by"], "wrong-shape", "`by` goes with `lookup`", "add `lookup: table.column`")
     return replace(fact, **changes)  # type: ignore[arg-type]

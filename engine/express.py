@@ -289,16 +289,20 @@ def _written(raw: object) -> str:
             return str(raw)
 
 
-def choices(node: Node, kind: Type, what: str, scope: Scope) -> tuple[Choice, ...]:
-    """A value, or `[{when: …, value: …}, …]`, as choices in order."""
+def value_nodes(node: Node) -> list[tuple[MappingNode | None, Node]]:
+    """The values of a list of choices, each with its entry, or the one value without any."""
     if isinstance(node, Sequence) and any(
         isinstance(item, MappingNode) and "value" in item.entries for item in node.items
     ):
-        listed = [(guarded(item, scope), item.entries["value"]) for item in node.items if isinstance(item, MappingNode)]
-    else:
-        listed = [(ALWAYS, node)]
+        return [(item, item.entries["value"]) for item in node.items if isinstance(item, MappingNode)]
+    return [(None, node)]
+
+
+def choices(node: Node, kind: Type, what: str, scope: Scope) -> tuple[Choice, ...]:
+    """A value, or `[{when: …, value: …}, …]`, as choices in order."""
     found = []
-    for when, value_node in listed:
+    for entry, value_node in value_nodes(node):
+        when = guarded(entry, scope) if entry else ALWAYS
         value = (
             _operand(value_node, kind, "is", what.strip("`"), what, scope)
             if kind.kind != "list"

@@ -68,6 +68,7 @@ class Gate:
         self.version = version_of(pack)
         self._changes = change_dates(pack)
         self._span = lru_cache(maxsize=64)(self._resolve_span)
+        self._variant = lru_cache(maxsize=64)(self._with_readings)
 
     def decide(
         self, request: Mapping[str, Any], detail: Detail = None, locale: str = "en", engine: Engine | None = None
@@ -105,9 +106,10 @@ class Gate:
 
     def choosing(self, readings: Mapping[str, str]) -> Gate:
         """The same policy with other options of its readings chosen (by id), to see what they would change."""
-        if not readings:
-            return self
-        chosen = {reading: replace(self.pack.readings[reading], chosen=option) for reading, option in readings.items()}
+        return self._variant(frozenset(readings.items())) if readings else self
+
+    def _with_readings(self, readings: frozenset[tuple[str, str]]) -> Gate:
+        chosen = {reading: replace(self.pack.readings[reading], chosen=option) for reading, option in readings}
         return Gate(replace(self.pack, readings={**self.pack.readings, **chosen}), self.as_of, self.engine)
 
     def language(self, locale: str | None) -> str | None:

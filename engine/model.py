@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from engine.condition import Condition, Fact, Operand
@@ -50,8 +51,8 @@ class FactDeclaration:
     """A declared fact. At most one of `default`, `derived` and `lookup` is given.
 
     `derived` is a condition (of a boolean), the first that applies of some choices, or arithmetic.
-    `currency` is what a bare number of money is in: a code or a Fact. `implicit` facts are there
-    without being declared (`subject.id`, `context.date`, …).
+    `currency` is what a bare number of money is in: a code or a Fact. `minimum` is the least value that a
+    request may give. `implicit` facts are there without being declared (`subject.id`, `context.date`, …).
     """
 
     path: str
@@ -64,6 +65,7 @@ class FactDeclaration:
     derived: Condition | tuple[Choice, ...] | Arithmetic | None = None
     lookup: Lookup | None = None
     currency: str | Fact | None = None
+    minimum: Decimal | None = None
     changeable_by: str | None = None
     cites: tuple[str, ...] = ()
     implicit: bool = False
@@ -124,7 +126,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence of a source in our own words; `lines` are where it stands there."""
+    """One sentence of a source in our own words; `lines` are where it stands there, or `where` says so in words."""
 
     id: str
     says: str
@@ -133,6 +135,7 @@ class Statement:
     lines: tuple[int, ...] = ()
     fingerprint: str | None = None
     not_encoded: str | None = None
+    where: str | None = None
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 

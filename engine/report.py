@@ -1,4 +1,4 @@
-"""Reports for people: decisions, explanations, findings and test results as plain text.
+"""Reports for people: explanations, findings, test results and vocabulary as plain text.
 
 Each function gives lines; a Paint puts color on words where the terminal wants it.
 """
@@ -6,124 +6,17 @@ Each function gives lines; a Paint puts color on words where the terminal wants 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from engine.cases import Report
-from engine.decision import Decision, Reason
 from engine.explain import Explained, Step
 from engine.finding import Finding, printable, show
 from engine.kleene import Truth
 from engine.model import Pack
+from engine.paint import COLORS, Paint, no_paint
 from engine.policy import ActionRules
-
-Paint: TypeAlias = Callable[[str, str], str]
-COLORS = {
-    "allow": "green",
-    "deny": "red",
-    "indeterminate": "yellow",
-    "error": "red",
-    "warning": "yellow",
-    "note": "cyan",
-}
-_HEADLINES = {
-    "permitted": "Yes, this is allowed.",
-    "forbidden": "No, this is not allowed.",
-    "not_permitted": "No, no rule allows this.",
-    "missing_facts": "This cannot be decided yet: facts are missing.",
-    "invalid_facts": "This cannot be decided: facts are invalid.",
-    "deferred": "The policy does not settle this.",
-}
-
-
-def no_paint(text: str, _color: str) -> str:
-    """The text as it is."""
-    return text
-
-
-def decision_lines(decision: Decision, paint: Paint = no_paint) -> Iterator[str]:
-    """A decision, as one would read it aloud: the answer, why, by whom, what to do, what is missing."""
-    yield f"{paint(decision.outcome.upper(), COLORS[decision.outcome])}: {_HEADLINES[decision.cause]}"
-    for reason in decision.reasons:
-        yield f"  - {_perhaps(decision, reason)}{printable(reason.text)}{_source(reason.rule, reason.cites)}"
-        if reason.remedy:
-            yield f"    Remedy: {printable(reason.remedy)}"
-    if decision.route or decision.answered_for:
-        yield from _route_lines(decision)
-    yield from _section("Missing facts", decision.missing)
-    yield from _section(
-        "Invalid facts", (f"{each.fact} = {_short(each.value)}: {each.problem}" for each in decision.invalid)
-    )
-    yield from _section("To do", (_duty(each) for each in decision.obligations))
-    yield from _section(
-        "Good to know",
-        (f"{each.text}{_unsure(each.certain)}{_source(each.rule, each.cites)}" for each in decision.advice),
-    )
-    for procedure in decision.procedure:
-        yield f"How{_source(procedure.rule, procedure.cites)}:"
-        yield from (f"  {number}. {printable(step)}" for number, step in enumerate(procedure.steps, 1))
-    yield from _section(
-        "Would be allowed", (_alternative(each.change, each.route) for each in decision.alternatives or ())
-    )
-    yield from _section("Rests on", (_assumption(each) for each in decision.assumptions or ()))
-    yield from _section("Warnings", decision.warnings)
-    yield f"Policy {decision.policy} as of {decision.as_of or 'an unknown day'}, {decision.version[:19]}"
-
-
-def _perhaps(decision: Decision, reason: Reason) -> str:
-    """Of an indeterminate answer only a deferral that settles it is certain; the other rules may yet not apply."""
-    certain = decision.outcome != "indeterminate" or (decision.cause == "deferred" and reason.effect == "defer")
-    return "" if certain else "perhaps: "
-
-
-def _route_lines(decision: Decision) -> Iterator[str]:
-    if decision.route and decision.outcome == "allow":
-        yield f"Route: {decision.route}"
-    elif decision.route:
-        yield f"Route: {decision.route} (the answer is for {decision.answered_for})"
-    else:
-        yield f"Route: none (the answer is for {decision.answered_for})"
-
-
-def _section(title: str, items: Iterable[str]) -> Iterator[str]:
-    lines = [f"  - {printable(item)}" for item in items]
-    if lines:
-        yield f"{title}:"
-        yield from lines
-
-
-def _source(rule: str, cites: tuple[str, ...]) -> str:
-    return f" [{'; '.join([rule, *([', '.join(cites)] if cites else [])])}]"
-
-
-def _duty(duty: Any) -> str:
-    due = {"before": "before the change", "after": "after the change"}.get(duty.due or "")
-    when = ", ".join(part for part in (due, duty.deadline) if part)
-    return f"{duty.text}{f' ({when})' if when else ''}{_unsure(duty.certain)}{_source(duty.rule, duty.cites)}"
-
-
-def _unsure(certain: bool) -> str:
-    return "" if certain else " (perhaps; facts are missing)"
-
-
-def _alternative(change: Mapping[str, Any], route: str | None) -> str:
-    changed = ", ".join(f"{path} = {_short(value)}" for path, value in change.items())
-    return f"{changed}{f' (route {route})' if route else ''}"
-
-
-def _assumption(assumption: Mapping[str, Any]) -> str:
-    cites = f" ({', '.join(assumption['cites'])})" if assumption["cites"] else ""
-    if "reading" in assumption:
-        return f"the reading {assumption['reading']} = {assumption['chosen']}{cites}"
-    if "value" in assumption:
-        return f"the unconfirmed value {assumption['value']}{cites}"
-    return f"the default {assumption['fact']} = {_short(assumption['default'])}{cites}"
-
-
-def _short(value: Any) -> str:
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
-
+from engine.values import plain_value
 
 _MARKS: dict[Truth, tuple[str, str]] = {True: ("yes", "green"), False: ("no", "red"), None: ("?", "yellow")}
 
@@ -231,6 +124,7 @@ def _fact_data(pack: Pack, path: str, read: bool, optional: bool, choice: bool) 
     return {
         "type": str(fact.type),
         "values": list(kind.values) if kind.kind == "enum" else None,
+        "minimum": None if fact.minimum is None else plain_value(fact.minimum),
         "description": fact.description,
         "read": read,
         "optional": optional,
@@ -254,6 +148,7 @@ def vocabulary_lines(data: Mapping[str, Any], whole: bool) -> Iterator[str]:
         width = max(map(len, shown), default=0)
         for path, fact in shown.items():
             values = f" ({', '.join(fact['values'])})" if fact["values"] else ""
+            values += "" if fact["minimum"] is None else f" (at least {fact['minimum']})"
             marks = ", ".join(_marks(fact))
             yield f"  {path:<{width}}  {fact['type']}{values}{f' [{marks}]' if marks else ''}  {fact['description']}".rstrip()
         yield ""

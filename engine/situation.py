@@ -15,7 +15,19 @@ from typing import Any as Anything
 from engine.condition import READING, Fact, Operand
 from engine.kleene import Clash, Known, NotAsked, State, Unknown, open_comparisons, truth, why_unknown
 from engine.model import Action, Arithmetic, Choice, FactDeclaration, Lookup, Pack, Span
-from engine.values import INTEGER, MONEY, Money, NotAValue, Type, Value, exact, is_number, parse_value
+from engine.values import (
+    INTEGER,
+    MONEY,
+    Money,
+    NotAValue,
+    Type,
+    Value,
+    exact,
+    is_below,
+    is_number,
+    parse_value,
+    plain_number,
+)
 
 DATE = "context.date"
 # Wide enough for a product of as many operands as the schema admits, so that nothing is ever rounded.
@@ -109,7 +121,7 @@ class Situation:
                 return state if isinstance(state, Unknown) else Unknown(missing=frozenset({currency.path}))
             currency = str(state.value)
         try:
-            return Known(parse_value(raw, fact.type, currency if isinstance(currency, str) else None))
+            return Known(_given(raw, fact, currency if isinstance(currency, str) else None))
         except NotAValue as error:
             self._problems[fact.path] = str(error)
             return Unknown(invalid=frozenset({fact.path}))
@@ -206,6 +218,14 @@ def in_force(span: Span, date: datetime.date | None) -> bool:
     return (span.start is None or (date is not None and span.start <= date)) and (
         span.end is None or (date is not None and date <= span.end)
     )
+
+
+def _given(raw: object, fact: FactDeclaration, currency: str | None) -> Value:
+    """The value that a request gives; raises NotAValue if the fact cannot have it."""
+    value = parse_value(raw, fact.type, currency)
+    if fact.minimum is not None and is_below(value, fact.minimum):
+        raise NotAValue(f"is less than {plain_number(fact.minimum)}")
+    return value
 
 
 def _as_unknown(state: State, operand: Operand) -> Unknown:

@@ -17,21 +17,14 @@ from engine.condition import Fact
 from engine.finding import escape
 from engine.kleene import Known
 from engine.model import Pack, Rule, Texts
+from engine.phrases import BASE, phrases
 from engine.situation import Situation
 from engine.values import Money, Value
 
 if TYPE_CHECKING:
     from babel import Locale
 
-BASE = "en"
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_WORDS = {
-    "en": ("not known", "yes", "no"),
-    "el": ("άγνωστο", "ναι", "όχι"),
-    "pl": ("nieznane", "tak", "nie"),
-    "sv": ("okänt", "ja", "nej"),
-    "lv": ("nav zināms", "jā", "nē"),
-}
 
 
 def placeholders(text: str) -> Iterator[str]:
@@ -99,12 +92,11 @@ _UNTRANSLATED = Texts()
 
 def say(value: Value | None, language: str) -> str:
     """A value as a person reads it in the language; None is *not known*."""
-    unknown, yes, no = _WORDS.get(language.split("-", maxsplit=1)[0], _WORDS[BASE])
     match value:
         case None:
-            return unknown
+            return phrases(language)["not_known"]
         case bool():
-            return yes if value else no
+            return phrases(language)["yes" if value else "no"]
         case int() | Decimal():
             return _number(value, language)
         case Money():

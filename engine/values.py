@@ -131,6 +131,12 @@ def plain_value(value: Value) -> Any:
             return sorted(plain_value(member) for member in value)
 
 
+def is_below(value: Value, minimum: Decimal | None) -> bool:
+    """Whether a number or an amount of money is less than the minimum; without one nothing is."""
+    number = value.amount if isinstance(value, Money) else value
+    return minimum is not None and isinstance(number, int | Decimal) and number < minimum
+
+
 def parse_date(raw: object) -> datetime.date:
     """The day written `YYYY-MM-DD` (only so; ISO week dates are refused); raises NotAValue."""
     if isinstance(raw, datetime.date) and not isinstance(raw, datetime.datetime):

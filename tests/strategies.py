@@ -24,7 +24,7 @@ import yaml
 from hypothesis import strategies as st
 
 from engine.author import Checked, check, read_packs
-from engine.condition import SEVERAL, Compare, Fact, leaves, operators_for
+from engine.condition import READING, SEVERAL, Compare, Fact, leaves, operators_for
 from engine.express import comparable
 from engine.gate import ENGINES, Gate, backend
 from engine.load import Loaded, read_yaml
@@ -352,8 +352,21 @@ def plain_fact(draw: Drawing, path: str) -> Data:
         found["choice"] = True
     if draw.chance(0.25):
         found["default"] = draw.literal(kind) if draw.chance(0.5) else draw.choices(kind, usable)
+    elif draw.chance(0.3):
+        found |= minimum(draw, kind)
     draw.add(path, kind)
     return found
+
+
+def minimum(draw: Drawing, kind: Type) -> Data:
+    """A lower bound, if the type can have one."""
+    match kind.kind:
+        case "integer" | "number":
+            return {"minimum": draw.random.choice((0, 1, 25, -3, 0.5))}
+        case "money":
+            return {"minimum": 0}
+        case _:
+            return {}
 
 
 def worked_out(draw: Drawing, columns: Mapping[str, Type]) -> tuple[Type, Data, bool] | None:
@@ -374,7 +387,10 @@ def worked_out(draw: Drawing, columns: Mapping[str, Type]) -> tuple[Type, Data, 
             return columns[column], {**written_type(columns[column]), **declaration}, presence
         case _:
             made = draw.arithmetic(usable)
-            return (made[0], {**written_type(made[0]), "derived": made[1]}, presence) if made else None
+            if made is None:
+                return None
+            bound = minimum(draw, made[0]) if draw.chance(0.3) else {}
+            return made[0], {**written_type(made[0]), **bound, "derived": made[1]}, presence
 
 
 def actions(draw: Drawing) -> Data:
@@ -564,7 +580,8 @@ def draw_request(random: Random, words: Vocabulary) -> Data:
 
 def changed_case(draw: Drawing, words: Vocabulary) -> Data:
     """The request of a case, with some facts changed, added or left out."""
-    flat = dict(draw.random.choice(words.cases))
+    case = draw.random.choice(words.cases)
+    flat = {path: value for path, value in case.items() if not path.startswith(READING)}
     for path in draw.some([path for path in words.facts if path in flat or draw.chance(0.1)], 4, 0):
         if draw.chance(0.3):
             flat.pop(path, None)

