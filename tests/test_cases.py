@@ -15,6 +15,8 @@ from strategies import AS_OF, ROOT, STACKS, checked
 from engine import open_policy
 from engine.cases import Coverage, Report, Result, coverage_findings, run_cases
 from engine.gate import Gate
+from engine.model import Case
+from engine.request import from_paths
 from engine.values import parse_date
 
 
@@ -46,6 +48,28 @@ def test_case(stack: str, place: int) -> None:
 
     assert result.mismatches == ()
     assert result.decision is not None
+
+
+SMALLEST = [case for case in gates("rules")[-1].pack.cases if case.place.file.endswith("cases/smallest.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("case", "path"), [(case, path) for case in SMALLEST for path in case.given or {} if path != "action"],
+    ids=lambda part: part if isinstance(part, str) else part.name,
+)  # fmt: skip
+def test_the_smallest_requests_need_every_fact(case: Case, path: str) -> None:
+    """Without any one of its facts a smallest request gets another answer than with it."""
+    given = dict(case.given or {})
+    whole = gates("rules")[-1].decide(from_paths(given))
+    less = gates("rules")[-1].decide(from_paths({other: value for other, value in given.items() if other != path}))
+
+    assert whole.outcome != "indeterminate"
+    assert whole.outcome != less.outcome
+
+
+def test_every_action_has_a_smallest_request() -> None:
+    """Whoever asks about an action finds how little will do."""
+    assert set(gates("rules")[-1].pack.actions) == {(case.given or {})["action"] for case in SMALLEST}
 
 
 @pytest.mark.parametrize("stack", STACKS)

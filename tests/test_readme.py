@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from cli import main
+from engine import open_policy
 from engine.finding import CODES
 
 ROOT = Path(__file__).parent.parent
@@ -35,17 +39,31 @@ def _findings_table() -> str:
     return "\n".join(["| code | severity | meaning |", "|---|---|---|", *rows])
 
 
+def _smallest_table() -> str:
+    """The smallest requests of the shipped policy that get a definite answer."""
+    document = yaml.safe_load((ROOT / "rules" / "cases" / "smallest.yaml").read_text(encoding="utf-8"))
+    rows = []
+    for case in document["cases"]:
+        given = {path: json.dumps(value).strip('"') for path, value in case["given"].items() if path != "action"}
+        facts = ", ".join(f"`{path}={value}`" for path, value in given.items())
+        outcome, route = case["expect"]["outcome"], case["expect"].get("route")
+        answer = f"{outcome}, by {route}" if route else outcome
+        rows.append(f"| `{case['given']['action']}` | {case['case']} | {facts or 'nothing else'} | {answer} |")
+    return "\n".join(["| action | question | facts | answer |", "|---|---|---|---|", *rows])
+
+
+TABLES = {"findings": _findings_table, "smallest": _smallest_table}
+
+
 def _rewritten() -> str:
     """The README with its generated parts made anew."""
     text = TEXT
     for command, output in CONSOLE:
         text = text.replace(f"$ {command}\n{output}```", f"$ {command}\n{_run(command)}```")
-    return re.sub(
-        r"(<!-- findings -->\n).*?(<!-- /findings -->)",
-        lambda found: f"{found[1]}{_findings_table()}\n{found[2]}",
-        text,
-        flags=re.DOTALL,
-    )
+    for name, table in TABLES.items():
+        before, rest = text.split(f"<!-- {name} -->\n")
+        text = f"{before}<!-- {name} -->\n{table()}\n<!-- /{name} -->{rest.split(f'<!-- /{name} -->')[1]}"
+    return text
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +81,10 @@ def test_commands_print_what_the_readme_shows(command: str, output: str, rewrite
     assert _run(command) == output
 
 
-def test_the_table_of_findings_is_the_engine_s(rewrite_golden: bool) -> None:
-    """Every code has one line, with its severity and meaning."""
-    assert rewrite_golden or _findings_table() in TEXT
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_made_from_what_they_show(name: str, rewrite_golden: bool) -> None:
+    """A table of the README is the engine's, or the pack's."""
+    assert rewrite_golden or f"<!-- {name} -->\n{TABLES[name]()}\n<!-- /{name} -->" in TEXT
 
 
 @pytest.mark.parametrize("code", PYTHON)
@@ -89,7 +108,21 @@ def test_operators_effects_and_types_of_the_language_page_are_the_engine_s() -> 
 def test_every_command_is_in_the_table_of_exit_codes() -> None:
     """A command that has no line there has no documented exit code."""
     table = TEXT[TEXT.index("| command | exit codes |") : TEXT.index("## Two engines")]
-    assert not [name for name in main.commands if f"`{name}`" not in table]
+    commands = {
+        f"{name} {below}" if below else name
+        for name, command in main.commands.items()
+        for below in (command.commands if isinstance(command, click.Group) else [""])
+    }
+    assert not [name for name in commands if f"`{name}`" not in table]
+
+
+def test_every_ambiguity_is_a_reading_or_told_why_not() -> None:
+    """A reader who looks for an ambiguity of the articles finds it in a reading or in the README."""
+    readings = open_policy(ROOT / "rules").pack.readings.values()
+    told = TEXT[TEXT.index("| ambiguity | why") : TEXT.index("Two things to know")]
+    settled = {reading.ambiguity for reading in readings} | set(re.findall(r"\bA\d+\b", told))
+
+    assert {f"A{number}" for number in range(1, 34)} == settled
 
 
 def test_ci_runs_the_readme_s_two_commands() -> None:

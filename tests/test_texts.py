@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from strategies import checked
+from strategies import ROOT, checked
 
+from engine import open_policy
+from engine.cases import request_of
+from engine.decision import Decision
 from engine.gate import Gate
+from engine.phrases import catalog, phrases
 from engine.request import from_paths
-from engine.texts import language_for, say
+from engine.texts import language_for, placeholders, say
 from engine.values import Money
 
 PACK = """
@@ -233,3 +238,43 @@ def test_invalid_values_are_told_as_they_were_sent(echo: Any, sent: Any) -> None
 
     assert found["letter.stamps"] == echo
     assert json.loads(json.dumps(decision, allow_nan=False, ensure_ascii=False).encode()) == decision
+
+
+@pytest.mark.parametrize("language", catalog())
+def test_every_language_has_all_phrases_with_the_same_placeholders(language: str) -> None:
+    """What is said around a decision is said in full in each language, and differs from English."""
+    english, said = catalog()["en"], catalog()[language]
+
+    assert english.keys() == said.keys()
+    assert all(set(placeholders(english[name])) == set(placeholders(said[name])) for name in english)
+    assert language == "en" or not [name for name in english if english[name] == said[name]]
+
+
+def test_a_language_without_phrases_is_answered_in_english() -> None:
+    """A pack may speak a language that the engine does not."""
+    assert phrases("fi-FI") == phrases("en")
+    assert phrases("sv-FI") == phrases("sv")
+
+
+@pytest.mark.parametrize("language", ["el", "pl", "sv", "lv"])
+def test_no_decision_of_the_shipped_policy_falls_back_to_english(language: str) -> None:
+    """Every text of every case is another one in each other language."""
+    gate = open_policy(ROOT / "rules", as_of="2026-11-22")
+    english: set[str] = set()
+    said: set[str] = set()
+    for case in gate.pack.cases:
+        request = request_of(case)
+        english.update(_texts(gate.decide(request)))
+        said.update(_texts(gate.decide(request, locale=language)))
+
+    assert len(said) > 100
+    assert english & said == set()
+
+
+def _texts(decision: Decision) -> Iterator[str]:
+    for reason in decision.reasons:
+        yield from (text for text in (reason.text, reason.remedy) if text)
+    yield from (duty.text for duty in decision.obligations)
+    yield from (advice.text for advice in decision.advice)
+    for procedure in decision.procedure:
+        yield from procedure.steps
