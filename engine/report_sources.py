@@ -13,7 +13,7 @@ from engine.finding import printable
 from engine.paint import Paint, no_paint
 from engine.verify import STATES, Verdict, Verified
 
-WIDTH = 100
+WIDTH = 120
 _SHOWN_CASES = 2
 _CITING = {"rules": "", "readings": "reading ", "facts": "fact ", "cells": "cell "}
 
@@ -86,9 +86,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> I
     rest = max(2, (width - first - 8) // 10)
     widths = (max(first, 2), rest * 4, rest * 3, rest * 3)
     for row in (heads, *rows) if rows else ():
-        cells = [
-            textwrap.wrap(printable(cell), size, break_on_hyphens=False) for cell, size in zip(row, widths, strict=True)
-        ]
+        cells = [textwrap.wrap(printable(cell), size) for cell, size in zip(row, widths, strict=True)]
         for parts in zip_longest(*cells, fillvalue=""):
             yield "  ".join(["", *(f"{part:<{size}}" for part, size in zip(parts, widths, strict=True))]).rstrip()
 

@@ -13,7 +13,7 @@ import pytest
 from strategies import AS_OF, ROOT, STACKS, checked
 
 from engine import open_policy
-from engine.cases import Coverage, Report, Result, coverage_findings, run_cases
+from engine.cases import Coverage, Report, Result, coverage_findings, readings_of, run_cases
 from engine.gate import Gate
 from engine.model import Case
 from engine.request import from_paths
@@ -206,3 +206,29 @@ def test_the_command_fails_where_a_case_or_the_coverage_does(
     assert (code, "") == (done.returncode, done.stderr)
     if cases and cases != RIGHT:
         assert ("far back" in done.stdout) is (len(cases) == 3)
+
+
+def test_every_option_of_every_reading_is_tried() -> None:
+    """What another choice would change is shown by a case, for each that there is."""
+    pack = gates("rules")[-1].pack
+    tried = {pair for case in pack.cases for pair in readings_of(case).items()}
+
+    assert {
+        (reading.id, option)
+        for reading in pack.readings.values()
+        for option in reading.options
+        if option != reading.chosen
+    } <= tried
+
+
+@pytest.mark.parametrize("action", gates("rules")[-1].pack.actions)
+def test_a_support_desk_has_asked_about_every_action(action: str) -> None:
+    """Ten questions and more, answered yes, no and not yet, as far as the action has such answers."""
+    asked = [
+        result.decision.outcome
+        for result in report("rules").results
+        if result.case.place.file.endswith(f"support_desk/{action}.yaml") and result.decision is not None
+    ]
+
+    assert len(asked) >= 10
+    assert {"allow", "deny", "indeterminate"} == set(asked)
