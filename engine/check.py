@@ -24,6 +24,7 @@ def check_logic(pack: Pack) -> Iterator[Finding]:
 def check_completeness(pack: Pack) -> Iterator[Finding]:
     """What a sound pack still lacks; cases are looked at elsewhere, by deciding them."""
     yield from _untranslated(pack)
+    yield from _uneven(pack)
     yield from _uncited(pack)
     yield from _never_allowed(pack)
     yield from _unread(pack)
@@ -126,10 +127,40 @@ def _untranslated(pack: Pack) -> Iterator[Finding]:
 
 def _lacking(rule: Rule, texts: Texts | None) -> list[str]:
     """The parts of a rule that people read and that have no translation."""
+    return [part for part in _parts(rule) if not getattr(texts, part, None)]
+
+
+def _parts(rule: Rule) -> dict[str, str | tuple[str, ...]]:
+    """The parts of a rule that people read, by name."""
     parts = {"text": rule.effect.text, "remedy": rule.effect.remedy, "steps": rule.effect.steps}
     if isinstance(rule.effect.deadline, str):
         parts["deadline"] = rule.effect.deadline
-    return [part for part, original in parts.items() if original and not getattr(texts, part, None)]
+    return {part: text for part, text in parts.items() if text}
+
+
+def _uneven(pack: Pack) -> Iterator[Finding]:
+    """Translations that leave out a fact or a step of what they translate, or add one."""
+    for language, texts in pack.translations.items():
+        for rule_id, translated in texts.items():
+            for part, original in _parts(pack.rules[rule_id]).items():
+                problem = _differs(original, getattr(translated, part))
+                if problem:
+                    message = f"the `{part}` of `{rule_id}` in `{language}` {problem}"
+                    yield Finding(translated.place, "uneven-translation", message, "say what the rule says, in full")
+
+
+def _differs(original: str | tuple[str, ...], translated: str | tuple[str, ...] | None) -> str | None:
+    """What a translation has otherwise than the original, in words; None if nothing, or if there is none."""
+    if not translated:
+        return None
+    if isinstance(original, tuple) and len(original) != len(translated):
+        return f"has {len(translated)} steps, and the rule has {len(original)}"
+    ours, theirs = (
+        set(placeholders("\n".join([text] if isinstance(text, str) else text))) for text in (original, translated)
+    )
+    named = [f"leaves out {{{path}}}" for path in sorted(ours - theirs)]
+    named += [f"adds {{{path}}}" for path in sorted(theirs - ours)]
+    return " and ".join(named) or None
 
 
 def _uncited(pack: Pack) -> Iterator[Finding]:

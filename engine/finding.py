@@ -170,6 +170,7 @@ CODES: dict[str, Code] = {
     "cell-overlap": Code("error", "a cell with two values on one day"),
     "cell-gap": Code("warning", "days between its spans on which a cell has no value"),
     "missing-translation": Code("warning", "a text without translation into a language that the policy names"),
+    "uneven-translation": Code("warning", "a translation with other facts, or another number of steps, than its rule"),
     "uncited-statement": Code("warning", "a statement neither cited nor marked `not_encoded`"),
     "cited-not-encoded": Code("warning", "a statement that is cited and marked `not_encoded`"),
     "stray-fact": Code("warning", "a case that gives a fact which nobody declared, or which its action does not have"),

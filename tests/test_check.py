@@ -421,6 +421,8 @@ TEXTS_AND_CASES = [
     ("a case that expects an unknown rule", "cases: [{case: c, given: {action: lend}, expect: {outcome: deny, rules: [b]}}]", "unknown-rule"),
     ("a translation of no rule", "translations: {en: {b: B.}}", "unknown-rule"),
     ("a translation with a wrong placeholder", rule("allow: A.") + "\ntranslations: {en: {a: '{book.page}'}}", "unknown-placeholder:2"),
+    ("a translation that adds a fact", rule("allow: A.") + "\ntranslations: {en: {a: 'A {book.pages}.'}}", "uneven-translation:2"),
+    ("a translation that leaves out a step", rule("guide: {steps: [One., Two.]}") + "\ntranslations: {en: {a: [One.]}}", "uneven-translation:2"),
     ("an empty translation", rule("allow: A.") + "\ntranslations: {en: {a: ~}}", "wrong-shape:2"),
     ("a list as a translated text", rule("allow: A.") + "\ntranslations: {en: {a: {text: [A.]}}}", "wrong-shape:2"),
     ("a slip in a translation", rule("allow: A.") + "\ntranslations: {en: {a: {txt: A.}}}", "unknown-key:2"),
