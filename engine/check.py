@@ -154,7 +154,7 @@ def _differs(original: str | tuple[str, ...], translated: str | tuple[str, ...] 
     if not translated:
         return None
     if isinstance(original, tuple) and len(original) != len(translated):
-        return f"has {len(translated)} steps, and the rule has {len(original)}"
+        return f"has another number of steps ({len(translated)}) than the rule ({len(original)})"
     ours, theirs = (
         set(placeholders("\n".join([text] if isinstance(text, str) else text))) for text in (original, translated)
     )

@@ -421,8 +421,6 @@ TEXTS_AND_CASES = [
     ("a case that expects an unknown rule", "cases: [{case: c, given: {action: lend}, expect: {outcome: deny, rules: [b]}}]", "unknown-rule"),
     ("a translation of no rule", "translations: {en: {b: B.}}", "unknown-rule"),
     ("a translation with a wrong placeholder", rule("allow: A.") + "\ntranslations: {en: {a: '{book.page}'}}", "unknown-placeholder:2"),
-    ("a translation that adds a fact", rule("allow: A.") + "\ntranslations: {en: {a: 'A {book.pages}.'}}", "uneven-translation:2"),
-    ("a translation that leaves out a step", rule("guide: {steps: [One., Two.]}") + "\ntranslations: {en: {a: [One.]}}", "uneven-translation:2"),
     ("an empty translation", rule("allow: A.") + "\ntranslations: {en: {a: ~}}", "wrong-shape:2"),
     ("a list as a translated text", rule("allow: A.") + "\ntranslations: {en: {a: {text: [A.]}}}", "wrong-shape:2"),
     ("a slip in a translation", rule("allow: A.") + "\ntranslations: {en: {a: {txt: A.}}}", "unknown-key:2"),
@@ -506,6 +504,29 @@ def test_a_mistake_gives_one_error_at_its_line(tmp_path: Path, text: str, code: 
     found = [(finding.code, finding.place.line) for finding in errors_in(tmp_path, HEAD + text + "\n")]
 
     assert [(name, HEAD.count("\n") + int(line or 1))] == found
+
+
+UNEVEN = [
+    ("a fact more", "allow: A.", "'A {book.pages}.'", "adds {book.pages}"),
+    ("a fact less", "allow: 'A {book.pages}.'", "A.", "leaves out {book.pages}"),
+    ("another fact", "allow: 'A {book.pages}.'", "'A {book.id}.'", "leaves out {book.pages} and adds {book.id}"),
+    ("a step less", "guide: {steps: [One., Two.]}", "[One.]", "has another number of steps (1) than the rule (2)"),
+    ("facts in another order", "allow: 'A {book.pages} {book.id}.'", "'A {book.id} {book.pages}.'", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("effect", "translated", "problem"), [each[1:] for each in UNEVEN], ids=[each[0] for each in UNEVEN]
+)
+def test_a_translation_says_what_its_rule_says(
+    tmp_path: Path, effect: str, translated: str, problem: str | None
+) -> None:
+    """A translation has the facts and the steps of its rule, in any order."""
+    text = HEAD + rule(effect) + f"\ntranslations: {{en: {{a: {translated}}}}}\n"
+    (tmp_path / "pack.yaml").write_text(text, encoding="utf-8")
+    found = [finding.message for finding in read_packs([tmp_path]).findings if finding.code == "uneven-translation"]
+
+    assert [problem] == [message.split("in `en` ")[1] for message in found] if problem else found == []
 
 
 SOUND = [
