@@ -7,16 +7,20 @@ duty or advice that is uncertain is written with a question mark.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from strategies import Written, packs_and_requests
+from strategies import AS_OF, STACKS, Drawing, Written, packs_and_requests, sent, vocabulary
 
+from engine import open_policy
 from engine.author import Checked, check
+from engine.cases import request_of
 from engine.gate import ENGINES, Gate
 from engine.load import Loaded, read_yaml
 from engine.model import FactDeclaration, Pack
@@ -234,3 +238,34 @@ def test_null_is_absent(drawn: tuple[Written, list[dict[str, Any]]]) -> None:
         }
 
         assert gate.decide(request, "full") == gate.decide(with_paths(request, nulls), "full")
+
+
+def test_knowing_more_does_not_turn_a_definite_answer() -> None:
+    """A yes or no stays as it is when a fact becomes known that was merely absent.
+
+    Not so a fact that was known all the same (by default, worked out or looked up), nor the route, which is
+    searched for without it, nor an action property, which was not asked for.
+    """
+    gate = open_policy(STACKS["rules"], as_of=AS_OF)
+    words = vocabulary(gate)
+    tried = 0
+    for number, case in enumerate(gate.pack.cases):
+        request = request_of(case)
+        decision = gate.decide(request, "full")
+        if decision.outcome == "indeterminate" or decision.invalid:
+            continue
+        draw = Drawing(Random(number))
+        absent = [path for path in decision.unknown or () if _merely_absent(gate.pack, path)]
+        for path in draw.some(absent, 4, 0):
+            value = sent(draw, words.facts[path], words, 0)
+            more = gate.decide(with_paths(deepcopy(request), {path: value}))
+            tried += 1
+            assert more.invalid or (case.name, path, decision.outcome) == (case.name, path, more.outcome)
+    assert tried > 500
+
+
+def _merely_absent(pack: Pack, path: str) -> bool:
+    fact = pack.facts[path]
+    if fact.default or fact.derived is not None or fact.lookup or fact.route:
+        return False
+    return not path.startswith(("action.", "context.date", "reading."))
