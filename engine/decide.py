@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, groupby, islice, product
 from typing import Any, Literal
@@ -15,12 +16,14 @@ from engine.decision import (
     Decision,
     InvalidFact,
     Obligation,
+    Parts,
     Procedure,
     Reason,
+    Verdict,
 )
 from engine.judge import Judgment, answer, open_route
 from engine.kleene import Known
-from engine.model import Rule
+from engine.model import ACCOMPANYING, Rule
 from engine.policy import ActionRules, Backend, Policy
 from engine.request import Asked
 from engine.situation import Situation
@@ -35,24 +38,15 @@ _LONG = 200
 def decide(policy: Policy, asked: Asked, match: Backend, *, detail: Detail = None, locale: str = "en") -> Decision:
     """The decision on what was asked, matched by one backend; `detail="full"` adds what costs more to find out."""
     if asked.action is None:
-        return _refuse(policy, asked, detail)
+        return refuse(policy, asked, detail)
     situation = Situation(policy.pack, asked.action, asked.given, policy.as_of)
     rules = policy.actions[asked.action.name]
     judgment = answer(rules, situation, match)
-    speaker = Speaker(policy.pack, locale)
-    said = judgment.situation
-    return Decision(
-        outcome=judgment.outcome,
-        cause=judgment.cause,
+    parts = Parts(
         policy=policy.pack.name,
         version=policy.version,
         as_of=policy.as_of,
-        route=open_route(rules, judgment, match),
-        answered_for=judgment.answered_for,
-        reasons=tuple(_reason(rule, said, speaker) for rule in judgment.reasons),
-        obligations=tuple(_obligations(rules, judgment, speaker)),
-        advice=tuple(_advice(rules, judgment, speaker)),
-        procedure=tuple(_procedure(rules, judgment, speaker)),
+        **told(judgment.reasons, _accompanying(rules, judgment), judgment.situation, Speaker(policy.pack, locale)),
         missing=tuple(sorted(judgment.why.missing)),
         unknown=tuple(path for path in rules.reads if path not in situation.given) if detail else None,
         invalid=tuple(_invalid(judgment)),
@@ -60,15 +54,50 @@ def decide(policy: Policy, asked: Asked, match: Backend, *, detail: Detail = Non
         alternatives=tuple(_alternatives(rules, situation, judgment, match)) if detail else None,
         assumptions=tuple(_assumptions(rules, situation, judgment, match)) if detail else None,
     )
+    route = open_route(rules, judgment, match)
+    return Decision(Verdict(judgment.outcome, judgment.cause, route, judgment.answered_for), Told(parts))
 
 
-def _refuse(policy: Policy, asked: Asked, detail: Detail) -> Decision:
+def refuse(policy: Policy, asked: Asked, detail: Detail = None) -> Decision:
     """The deny of what the policy knows nothing of."""
     nothing = () if detail else None
-    return Decision(
-        "deny", "not_permitted", policy.pack.name, policy.version, policy.as_of,
+    parts = Parts(
+        policy.pack.name, policy.version, policy.as_of,
         unknown=nothing, warnings=asked.warnings, alternatives=nothing, assumptions=nothing,
     )  # fmt: skip
+    return Decision(Verdict("deny", "not_permitted"), Told(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The teller of a decision whose parts are known already."""
+
+    known: Parts
+
+    def rules(self, _verdict: Verdict) -> tuple[str, ...]:
+        """The ids of the rules that made the outcome."""
+        return tuple(reason.rule for reason in self.known.reasons)
+
+    def parts(self, _verdict: Verdict) -> Parts:
+        """The parts."""
+        return self.known
+
+
+def told(
+    reasons: Iterable[Rule], accompanying: Iterable[tuple[Rule, bool]], situation: Situation, speaker: Speaker
+) -> dict[str, Any]:
+    """What rules say in one situation, as fields of Parts; with those that accompany an outcome, whether for certain."""
+    with_it = list(accompanying)
+    return {
+        "reasons": tuple(_reason(rule, situation, speaker) for rule in reasons),
+        "obligations": tuple(_obligation(*each, situation, speaker) for each in with_it if _is(each, "oblige")),
+        "advice": tuple(_advice(*each, situation, speaker) for each in with_it if _is(each, "advise")),
+        "procedure": tuple(_procedure(rule, situation, speaker) for rule, _ in with_it if rule.effect.kind == "guide"),
+    }
+
+
+def _is(accompanying: tuple[Rule, bool], kind: str) -> bool:
+    return accompanying[0].effect.kind == kind
 
 
 def _reason(rule: Rule, situation: Situation, speaker: Speaker) -> Reason:
@@ -76,29 +105,26 @@ def _reason(rule: Rule, situation: Situation, speaker: Speaker) -> Reason:
     return Reason(rule.id, rule.effect.kind, speaker.text(rule, situation), rule.cites, remedy is not None, remedy)
 
 
-def _accompanying(rules: ActionRules, judgment: Judgment, kind: str) -> Iterator[Rule]:
+def _accompanying(rules: ActionRules, judgment: Judgment) -> Iterator[tuple[Rule, bool]]:
+    """The duties, advice and guides that go with the outcome, and whether for certain; an unknown guide does not."""
     for rule in rules.rules:
-        wanted = rule.effect.kind == kind and judgment.outcome in rule.effect.accompanies
-        if wanted and judgment.applies[rule.id] is not False:
-            yield rule
+        applies, kind = judgment.applies[rule.id], rule.effect.kind
+        goes_with = kind in ACCOMPANYING and judgment.outcome in rule.effect.accompanies
+        if goes_with and (applies or (applies is None and kind != "guide")):
+            yield rule, applies is True
 
 
-def _obligations(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iterator[Obligation]:
-    for rule in _accompanying(rules, judgment, "oblige"):
-        certain = judgment.applies[rule.id] is True
-        text, deadline = speaker.text(rule, judgment.situation), speaker.deadline(rule, judgment.situation)
-        yield Obligation(rule.id, text, rule.cites, rule.effect.due, deadline, certain)
+def _obligation(rule: Rule, certain: bool, situation: Situation, speaker: Speaker) -> Obligation:
+    text, deadline = speaker.text(rule, situation), speaker.deadline(rule, situation)
+    return Obligation(rule.id, text, rule.cites, rule.effect.due, deadline, certain)
 
 
-def _advice(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iterator[Advice]:
-    for rule in _accompanying(rules, judgment, "advise"):
-        yield Advice(rule.id, speaker.text(rule, judgment.situation), rule.cites, judgment.applies[rule.id] is True)
+def _advice(rule: Rule, certain: bool, situation: Situation, speaker: Speaker) -> Advice:
+    return Advice(rule.id, speaker.text(rule, situation), rule.cites, certain)
 
 
-def _procedure(rules: ActionRules, judgment: Judgment, speaker: Speaker) -> Iterator[Procedure]:
-    for rule in _accompanying(rules, judgment, "guide"):
-        if judgment.applies[rule.id]:
-            yield Procedure(rule.id, speaker.steps(rule, judgment.situation), rule.cites)
+def _procedure(rule: Rule, situation: Situation, speaker: Speaker) -> Procedure:
+    return Procedure(rule.id, speaker.steps(rule, situation), rule.cites)
 
 
 def _invalid(judgment: Judgment) -> Iterator[InvalidFact]:
@@ -216,8 +242,9 @@ def _unconfirmed(rules: ActionRules, situations: list[Situation]) -> Mapping[tup
 def _essence(rules: ActionRules, judgment: Judgment) -> tuple[Any, ...]:
     """What an assumption must change to count: the outcome, its reasons, its duties."""
     duties = tuple(
-        (rule.id, judgment.applies[rule.id], _deadline(rule, judgment.situation))
-        for rule in _accompanying(rules, judgment, "oblige")
+        (rule.id, certain, _deadline(rule, judgment.situation))
+        for rule, certain in _accompanying(rules, judgment)
+        if rule.effect.kind == "oblige"
     )
     return judgment.outcome, tuple(rule.id for rule in judgment.reasons), duties
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from engine.model import Outcome
 
@@ -74,20 +74,26 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer to one request. Only `allow` is a yes.
+class Verdict:
+    """The short answer: what a caller acts on."""
+
+    outcome: Outcome
+    cause: Cause
+    route: str | None = None
+    answered_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The long answer: everything else that a decision says.
 
     `alternatives`, `assumptions` and `unknown` are None where they were not asked for.
     `as_of` is None where the request's own date is invalid.
     """
 
-    outcome: Outcome
-    cause: Cause
     policy: str
     version: str
     as_of: datetime.date | None
-    route: str | None = None
-    answered_for: str | None = None
     reasons: tuple[Reason, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     advice: tuple[Advice, ...] = ()
@@ -99,41 +105,176 @@ class Decision:
     alternatives: tuple[Alternative, ...] | None = None
     assumptions: tuple[dict[str, Any], ...] | None = None
 
+
+class Teller(Protocol):
+    """Tells the parts of decisions, once they are asked for."""
+
+    def rules(self, verdict: Any) -> tuple[str, ...]:
+        """The ids of the rules that made the outcome, sorted."""
+        ...
+
+    def parts(self, verdict: Any) -> Parts:
+        """The long answer for a verdict of this teller."""
+        ...
+
+
+class Decision:
+    """The answer to one request. Only `allow` is a yes.
+
+    `outcome`, `cause`, `route`, `answered_for` and `rules` are at hand; the rest, texts above all, is worked
+    out when it is first read. Decisions that say the same are equal.
+    """
+
+    __slots__ = ("_parts", "_teller", "_verdict")
+
+    def __init__(self, verdict: Verdict, teller: Teller) -> None:
+        self._verdict = verdict
+        self._teller = teller
+        self._parts: Parts | None = None
+
     def __bool__(self) -> bool:
-        return self.decision
+        return self._verdict.outcome == "allow"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Decision) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.outcome, self.cause, self.route, self.answered_for, self.rules))
+
+    def __repr__(self) -> str:
+        return f"<Decision {self.outcome}, {self.cause}: {', '.join(self.rules)}>"
 
     @property
     def decision(self) -> bool:
         """Whether the change is allowed."""
-        return self.outcome == "allow"
+        return self._verdict.outcome == "allow"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Allow, deny or indeterminate."""
+        return self._verdict.outcome
+
+    @property
+    def cause(self) -> Cause:
+        """Why: one of CAUSES."""
+        return self._verdict.cause
+
+    @property
+    def route(self) -> str | None:
+        """The route that allows it, or would if everything curable were cured."""
+        return self._verdict.route
+
+    @property
+    def answered_for(self) -> str | None:
+        """The route that the answer is about."""
+        return self._verdict.answered_for
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids of the rules that made the outcome, sorted."""
+        return self._teller.rules(self._verdict)
+
+    @property
+    def parts(self) -> Parts:
+        """Everything else, worked out when first asked for."""
+        if self._parts is None:
+            self._parts = self._teller.parts(self._verdict)
+        return self._parts
+
+    @property
+    def policy(self) -> str:
+        """The name of the policy."""
+        return self.parts.policy
+
+    @property
+    def version(self) -> str:
+        """The version of the policy."""
+        return self.parts.version
+
+    @property
+    def as_of(self) -> datetime.date | None:
+        """The day decided for; None where the request's own date is invalid."""
+        return self.parts.as_of
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The rules that made the outcome, by id."""
+        return self.parts.reasons
+
+    @property
+    def obligations(self) -> tuple[Obligation, ...]:
+        """The duties that go with it."""
+        return self.parts.obligations
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What is good to know with it."""
+        return self.parts.advice
+
+    @property
+    def procedure(self) -> tuple[Procedure, ...]:
+        """The steps that carry it out."""
+        return self.parts.procedure
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The absent facts that keep the answer open."""
+        return self.parts.missing
+
+    @property
+    def unknown(self) -> tuple[str, ...] | None:
+        """Every fact that the rules read and the request does not give; None unless asked for."""
+        return self.parts.unknown
+
+    @property
+    def invalid(self) -> tuple[InvalidFact, ...]:
+        """The facts whose values cannot be used."""
+        return self.parts.invalid
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was wrong with the request otherwise."""
+        return self.parts.warnings
+
+    @property
+    def alternatives(self) -> tuple[Alternative, ...] | None:
+        """Choices that would be allowed instead; None unless asked for."""
+        return self.parts.alternatives
+
+    @property
+    def assumptions(self) -> tuple[dict[str, Any], ...] | None:
+        """What the answer rests on; None unless asked for."""
+        return self.parts.assumptions
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON data, in the contract's order of names."""
+        parts = self.parts
         return {
             "decision": self.decision,
             "outcome": self.outcome,
             "cause": self.cause,
             "route": self.route,
             "answered_for": self.answered_for,
-            "reasons": _records(self.reasons),
-            "obligations": _records(self.obligations),
-            "advice": _records(self.advice),
-            "procedure": _records(self.procedure),
-            "missing": list(self.missing),
-            "unknown": None if self.unknown is None else list(self.unknown),
-            "invalid": _records(self.invalid),
-            "warnings": list(self.warnings),
-            "alternatives": None if self.alternatives is None else _records(self.alternatives),
-            "assumptions": None if self.assumptions is None else [dict(each) for each in self.assumptions],
+            "reasons": records(parts.reasons),
+            "obligations": records(parts.obligations),
+            "advice": records(parts.advice),
+            "procedure": records(parts.procedure),
+            "missing": list(parts.missing),
+            "unknown": None if parts.unknown is None else list(parts.unknown),
+            "invalid": records(parts.invalid),
+            "warnings": list(parts.warnings),
+            "alternatives": None if parts.alternatives is None else records(parts.alternatives),
+            "assumptions": None if parts.assumptions is None else [dict(each) for each in parts.assumptions],
             "policy": {
-                "name": self.policy,
-                "version": self.version,
-                "as_of": self.as_of.isoformat() if self.as_of else None,
+                "name": parts.policy,
+                "version": parts.version,
+                "as_of": parts.as_of.isoformat() if parts.as_of else None,
             },
         }
 
 
-def _records(items: tuple[Any, ...]) -> list[dict[str, Any]]:
+def records(items: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """Records of one kind as JSON data."""
     return [{name: _data(getattr(item, name)) for name in item.__dataclass_fields__} for item in items]
 
 

@@ -26,8 +26,8 @@ from engine.texts import base_language, language_for
 from engine.values import NotAValue, parse_date
 from engine.version import version_of
 
-Engine = Literal["reference", "rete"]
-ENGINES: tuple[Engine, ...] = ("reference", "rete")
+Engine = Literal["compiled", "reference", "rete"]
+ENGINES: tuple[Engine, ...] = ("compiled", "reference", "rete")
 
 
 class InvalidRules(Exception):
@@ -41,7 +41,7 @@ class InvalidRules(Exception):
 
 
 def open_policy(
-    rules: str | Path | Sequence[str | Path], as_of: datetime.date | str | None = None, *, engine: Engine = "reference"
+    rules: str | Path | Sequence[str | Path], as_of: datetime.date | str | None = None, *, engine: Engine = "compiled"
 ) -> Gate:
     """The policy in a folder, or in a stack of folders (the first one below).
 
@@ -61,7 +61,7 @@ def open_policy(
 class Gate:
     """An open policy. Nothing in it changes, and several threads may ask it at once."""
 
-    def __init__(self, pack: Pack, as_of: datetime.date | None = None, engine: Engine = "reference") -> None:
+    def __init__(self, pack: Pack, as_of: datetime.date | None = None, engine: Engine = "compiled") -> None:
         self.pack = pack
         self.as_of = as_of
         self.engine = engine
@@ -161,8 +161,6 @@ def _today() -> datetime.date:
 
 
 def backend(name: str) -> Backend:
-    """The backend of that name; the Rete engine is loaded only when asked for."""
-    if name == "rete":
-        match: Backend = import_module("engine.rete").match
-        return match
-    return reference.match
+    """The backend of that name, loaded when it is first asked for."""
+    match: Backend = import_module(f"engine.{name}").match
+    return match

@@ -156,7 +156,12 @@ def _compare(comparison: Compare, states: States) -> Truth:
     if isinstance(left, Unknown):
         return None
     values = [state.value if isinstance(state, Known) else None for state in right]
-    return _OPERATIONS[comparison.operator](left.value, values, comparison.type)
+    return operate(comparison.operator, left.value, values, comparison.type)
+
+
+def operate(operator: str, left: Anything, right: Sequence[Anything], kind: Type) -> Truth:
+    """What an operator says of a known value of the given type; on the right None is unknown."""
+    return _OPERATIONS[operator](left, right, kind)
 
 
 def _operand(operand: Operand, states: States) -> State:

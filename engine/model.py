@@ -18,6 +18,7 @@ from engine.values import Type, Value
 Outcome = Literal["allow", "deny", "indeterminate"]
 EFFECTS = ("allow", "deny", "only_by", "defer", "oblige", "advise", "guide")
 VERDICTS = ("allow", "deny", "only_by", "defer")
+ACCOMPANYING = ("oblige", "advise", "guide")
 NOWHERE = Place("")
 
 

@@ -78,6 +78,11 @@ class Situation:
         kept = {"readings": self._readings, "without": self._without, "unset": self._unset}
         return Situation(self.pack, self.action, given, self.date, **{**kept, **changes})
 
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """The readings that are chosen otherwise than in the pack."""
+        return self._readings
+
     def state(self, path: str) -> State:
         """The state of the fact at `path` (or of the reading `reading.…`)."""
         known = self._states.get(path)
@@ -202,7 +207,7 @@ class Situation:
             for state, operand in zip(states, arithmetic.operands, strict=True):
                 reasons |= Unknown() if isinstance(state, Known) else _as_unknown(state, operand)
             return reasons
-        currencies = {value.currency for value in values if isinstance(value, Money)}
+        currencies = _currencies(values)
         if len(currencies) > 1:
             problem = f"is in another currency than what it is reckoned with ({', '.join(sorted(currencies))})"
             facts = [operand.path for operand in arithmetic.operands if isinstance(operand, Fact)]
@@ -211,6 +216,19 @@ class Situation:
             return Known(_result(arithmetic.operation, values, fact.type, currencies), "derived")
         except NotAValue as error:
             return Unknown(clashes=frozenset({Clash(fact.path, f"the result {error}")}))
+
+
+def reckon(operation: str, values: list[Anything], kind: Type) -> Value | None:
+    """The result of arithmetic with known values; None where there is none: two currencies, or too large."""
+    currencies = _currencies(values)
+    try:
+        return _result(operation, values, kind, currencies) if len(currencies) <= 1 else None
+    except NotAValue:
+        return None
+
+
+def _currencies(values: list[Anything]) -> set[str]:
+    return {value.currency for value in values if isinstance(value, Money)}
 
 
 def in_force(span: Span, date: datetime.date | None) -> bool:

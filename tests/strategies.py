@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from engine.author import Checked, check, read_packs
 from engine.condition import READING, SEVERAL, Compare, Fact, leaves, operators_for
+from engine.decision import Decision
 from engine.express import comparable
 from engine.gate import ENGINES, Gate, backend
 from engine.load import Loaded, read_yaml
@@ -676,19 +677,26 @@ def beside(value: Value) -> Iterator[tuple[str, Any]]:
 
 
 def difference(gate: Gate, request: Data) -> str | None:
-    """Where the two engines do not agree on a request: in matches, on any route, or in the whole decision."""
+    """Where the engines do not agree on a request: in matches, on any route, or in the decision, short or full."""
     asked = read_request(request, gate.pack)
     if asked.action is not None:
         policy = gate.policy_for(asked)
         rules = policy.actions[asked.action.name]
         situation = Situation(gate.pack, asked.action, asked.given, policy.as_of)
         for given in routed(rules):
-            one, other = (backend(engine)(rules, situation.but(given=given)) for engine in ENGINES)
-            if one != other:
-                return f"matches with {given}: {ENGINES[0]} {told(one)}, {ENGINES[1]} {told(other)}"
-    decisions = [gate.decide(request, "full", engine=engine).to_dict() for engine in ENGINES]
-    first, second = (json.dumps(decision, ensure_ascii=False) for decision in decisions)
-    return None if first == second else f"decisions: {ENGINES[0]} {first}, {ENGINES[1]} {second}"
+            matches = {engine: told(backend(engine)(rules, situation.but(given=given))) for engine in ENGINES}
+            if len(set(matches.values())) > 1:
+                return f"matches with {given}: {matches}"
+    for detail in (None, "full"):
+        decisions = {engine: shown(gate.decide(request, detail, engine=engine)) for engine in ENGINES}
+        if len(set(decisions.values())) > 1:
+            return f"decisions, detail {detail}: {decisions}"
+    return None
+
+
+def shown(decision: Decision) -> str:
+    """A decision as JSON text, with the rules that it has at hand."""
+    return json.dumps([decision.to_dict(), decision.rules], ensure_ascii=False)
 
 
 def routed(rules: ActionRules) -> list[Data]:

@@ -52,6 +52,12 @@ DECISION_SIDE = {
     "explain",
     "lower",
     "phrases",
+    "emit",
+    "grid",
+    "program",
+    "blocks",
+    "tally",
+    "compiled",
 }
 REVIEW_SIDE = {
     "cases",

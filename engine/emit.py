@@ -1,0 +1,215 @@
+"""Conditions as Python: one function for every shape of condition, its constants in a table beside it.
+
+What is generated holds numbered names and operators, nothing else: paths, ids, texts and constants reach it
+as values and can never become code. Functions of the same source are the same function, so ten thousand
+conditions that differ in their constants alone share one.
+
+In a generated function `f0`, `f1`, … are the values of facts: None is unknown, NOT_ASKED was not asked for.
+`k` holds the constants. It gives true, false or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any as Anything
+from typing import assert_never
+
+from engine.condition import ALWAYS, SEVERAL, SIZE, TIME, All, Any, Compare, Condition, Fact, Not, Operand, Presence
+from engine.kleene import Truth, operate
+from engine.model import Arithmetic, Choice, FactDeclaration
+from engine.situation import reckon
+from engine.values import NUMBER_KINDS, TEXT_KINDS
+
+
+class _NotAsked:
+    """The value of an optional property that was left out."""
+
+    def __repr__(self) -> str:
+        return "NOT_ASKED"
+
+
+NOT_ASKED = _NotAsked()
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A condition as a function of the facts at `paths` (in that order) and of its constants."""
+
+    source: str
+    paths: tuple[str, ...]
+    constants: tuple[Anything, ...]
+
+    def function(self) -> Callable[..., Truth]:
+        """The compiled function; call it with the facts' values and then the constants."""
+        return compiled(self.source)
+
+
+@lru_cache(maxsize=4096)
+def compiled(source: str) -> Callable[..., Anything]:
+    """The function `f` that a generated source defines."""
+    namespace: dict[str, Anything] = {"NOT_ASKED": NOT_ASKED, "operate": operate, "reckon": reckon}
+    exec(compile(source, "<generated>", "exec"), namespace)  # noqa: S102  # nothing but our own names is in it
+    function: Callable[..., Anything] = namespace["f"]
+    return function
+
+
+def formula(condition: Condition, optional: Mapping[str, bool]) -> Formula:
+    """The function of a condition; `optional` tells which facts may be not asked for."""
+    writer = _Writer(optional)
+    return writer.formula(writer.condition(condition, 1))
+
+
+def derivation(
+    fact: FactDeclaration,
+    optional: Mapping[str, bool],
+    fold: Callable[[Condition], Condition],
+    cells: Mapping[str, Anything],
+    *,
+    not_asked: bool = False,
+) -> Formula:
+    """How a fact comes about that a request does not give: by look-up in `cells`, derivation or default.
+
+    `fold` is applied to every condition first. Where no default applies, the fact is unknown or `not_asked`.
+    """
+    writer = _Writer(optional)
+    match fact.derived:
+        case _ if fact.lookup is not None:
+            key = writer.fact(fact.lookup.key)
+            unknown = f"{key} is None or {key} is NOT_ASKED"
+            return writer.formula(f"None if {unknown} else {writer.constant(dict(cells))}.get({key})")
+        case Arithmetic():
+            return writer.formula(writer.arithmetic(fact.derived, fact))
+        case None | tuple():
+            writer.choices([(fold(each.condition), each) for each in fact.derived or fact.default])
+            return writer.formula("NOT_ASKED" if not_asked and fact.derived is None else "None")
+        case condition:
+            return writer.formula(writer.condition(fold(condition), 1))
+
+
+@dataclass
+class _Writer:
+    """Lines of a function as they are written; every condition leaves its truth in a variable of its own."""
+
+    optional: Mapping[str, bool]
+    lines: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    constants: list[Anything] = field(default_factory=list)
+    variables: int = 0
+
+    def condition(self, condition: Condition, indent: int) -> str:
+        """Write the condition; gives the name of the variable that holds its truth."""
+        match condition:
+            case Compare():
+                return self._set(_comparison(condition, self), indent)
+            case Presence(path, known):
+                name = self.fact(path)
+                here = f"{name} is not None and {name} is not NOT_ASKED"
+                return self._set(here if known else f"not ({here})", indent)
+            case All(terms):
+                return self._joined(terms, "False", "True", indent)
+            case Any(terms):
+                return self._joined(terms, "True", "False", indent)
+            case Not(term):
+                inner = self.condition(term, indent)
+                return self._set(f"None if {inner} is None else not {inner}", indent)
+            case _:
+                assert_never(condition)
+
+    def formula(self, result: str) -> Formula:
+        """What was written, as a function that gives the result."""
+        parameters = ", ".join([*self.names.values(), "k"])
+        body = "".join(f"{line}\n" for line in self.lines)
+        source = f"def f({parameters}):\n{body} return {result}\n"
+        return Formula(source, tuple(self.names), tuple(self.constants))
+
+    def choices(self, choices: Iterable[tuple[Condition, Choice]]) -> None:
+        """Write the first choice that applies; an earlier one that may apply leaves the value unknown."""
+        for condition, choice in choices:
+            value = self._value(choice.value)
+            if condition == ALWAYS:
+                self.lines.append(f" return {value}")
+                return
+            holds = self.condition(condition, 1)
+            self.lines += [f" if {holds} is True: return {value}", f" if {holds} is None: return None"]
+
+    def arithmetic(self, arithmetic: Arithmetic, fact: FactDeclaration) -> str:
+        """An expression for the result of arithmetic."""
+        for operand in arithmetic.operands:
+            if isinstance(operand, Fact):
+                name = self.fact(operand.path)
+                self.lines.append(f" if {name} is None or {name} is NOT_ASKED: return None")
+        values = [self._value(operand) for operand in arithmetic.operands]
+        if arithmetic.operation == "days_between":
+            return f"({values[1]} - {values[0]}).days"
+        operation, kind = self.constant(arithmetic.operation), self.constant(fact.type)
+        return f"reckon({operation}, [{', '.join(values)}], {kind})"
+
+    def _value(self, operand: Operand) -> str:
+        """An expression for a value; what was not asked for is unknown."""
+        if not isinstance(operand, Fact):
+            return self.constant(operand)
+        name = self.fact(operand.path)
+        return f"(None if {name} is NOT_ASKED else {name})" if self.optional.get(operand.path) else name
+
+    def fact(self, path: str) -> str:
+        """The name of a fact's parameter."""
+        return self.names.setdefault(path, f"f{len(self.names)}")
+
+    def constant(self, value: Anything) -> str:
+        """An expression for a constant."""
+        self.constants.append(value)
+        return f"k[{len(self.constants) - 1}]"
+
+    def _set(self, expression: str, indent: int) -> str:
+        self.variables += 1
+        self.lines.append(f"{' ' * indent}t{self.variables} = {expression}")
+        return f"t{self.variables}"
+
+    def _joined(self, terms: tuple[Condition, ...], settles: str, otherwise: str, indent: int) -> str:
+        """Kleene's and (or its mirror image, or): a term that settles it ends it, an unknown one leaves it open."""
+        if not terms:
+            return self._set(otherwise, indent)
+        result = self._set(self.condition(terms[0], indent), indent)
+        for term in terms[1:]:
+            self.lines.append(f"{' ' * indent}if {result} is not {settles}:")
+            inner = self.condition(term, indent + 1)
+            self.lines.append(f"{' ' * indent} if {inner} is not {otherwise}: {result} = {inner}")
+        return result
+
+
+_SYMBOLS = {
+    "is": "==", "is_not": "!=", "more_than": ">", "at_least": ">=", "less_than": "<", "at_most": "<=",
+    "after": ">", "on_or_after": ">=", "before": "<", "on_or_before": "<=",
+}  # fmt: skip
+_PLAIN = TEXT_KINDS | NUMBER_KINDS | {"boolean", "date"}
+
+
+def _comparison(comparison: Compare, writer: _Writer) -> str:
+    """An expression for a comparison: Python's own operators where they mean the same, else what defines it."""
+    left = writer.fact(comparison.path)
+    right = [writer.fact(each.path) if isinstance(each, Fact) else writer.constant(each) for each in comparison.right]
+    facts = [left, *(name for name, each in zip(right, comparison.right, strict=True) if isinstance(each, Fact))]
+    not_asked = [
+        f"{name} is NOT_ASKED"
+        for name, path in zip(facts, comparison.facts(), strict=True)
+        if writer.optional.get(path)
+    ]
+    first = f"False if {' or '.join(dict.fromkeys(not_asked))} else " if not_asked else ""
+    return first + (_inline(comparison, left, right) or _defined(comparison, left, right, writer))
+
+
+def _inline(comparison: Compare, left: str, right: list[str]) -> str | None:
+    kind, operator = comparison.type, comparison.operator
+    symbol = _SYMBOLS.get(operator)
+    ordered = operator in SIZE or operator in TIME
+    if symbol is None or kind.kind not in _PLAIN or (ordered and kind.kind == "enum") or operator in SEVERAL:
+        return None
+    unknown = [f"{name} is None" for name in dict.fromkeys((left, *right)) if not name.startswith("k[")]
+    return f"None if {' or '.join(unknown)} else {left} {symbol} {right[0]}"
+
+
+def _defined(comparison: Compare, left: str, right: list[str], writer: _Writer) -> str:
+    operator, kind = writer.constant(comparison.operator), writer.constant(comparison.type)
+    return f"None if {left} is None else operate({operator}, {left}, [{', '.join(right)}], {kind})"

@@ -1,0 +1,354 @@
+"""Programs: the rules of one action as plain tables, ready to be run by `engine.compiled`.
+
+A rule is a bit. What tests a single fact goes into the fact's grid, which says by value what bits are left;
+what compares several facts is an atom. Rules that ask one and the same fact to be a certain value are put
+into a bucket for each such value, so that only a bucket and the general rules are ever looked at. Buckets
+that differ in nothing but their constants share one shape.
+
+Readings are folded in as chosen, and tables as of the day, so a program holds from one change of the policy
+to the next.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from typing import Any as Anything
+
+from engine.condition import READING, All, Any, Compare, Condition, Fact, Not, Presence, paths
+from engine.emit import Formula, derivation, formula
+from engine.grid import Grid, make_grid
+from engine.kleene import Known, NotAsked, State, Unknown, truth
+from engine.model import FactDeclaration, Pack, Rule
+from engine.policy import ActionRules
+from engine.resolve import closure, inputs
+from engine.situation import DATE, in_force
+from engine.values import Value
+
+# From so many rules on that ask one fact to be something, it is worth a look-up first.
+MIN_SWITCHED = 24
+# A rule that lists more values than this is looked at for all of them.
+MAX_LISTED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a bit stands for: a rule's effect, or (`here`) whether the route of the only_by before it is taken."""
+
+    kind: str
+    remedy: bool = False
+    accompanies: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the bits mean, general ones first; and who overrides whom (bit, mask of overriders), overriders first."""
+
+    roles: tuple[Role, ...]
+    overriders: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A test of several facts, and the bits that hold only where it does."""
+
+    formula: Formula
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A block of rules without the constants of its scales and atoms."""
+
+    bits: int
+    grids: tuple[Grid, ...]
+    atoms: tuple[Atom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rules by bit (None where a bit is no rule): a shape, and the constants that fill it."""
+
+    rules: tuple[str | None, ...]
+    shape: int
+    bounds: tuple[tuple[Anything, ...], ...]
+    constants: tuple[tuple[Anything, ...], ...]
+    layout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The rules of an action from one change of the policy to the next.
+
+    `general` are the rules to be looked at whatever the facts are; `buckets` those to be looked at only
+    where the fact `switch` has the value. `worked_out` tells how facts that a request need not give come
+    about, each after those it reads. `optional` facts may be not asked for.
+    """
+
+    action: str
+    general: Block
+    shapes: tuple[Shape, ...]
+    layouts: tuple[Layout, ...]
+    switch: str | None = None
+    buckets: Mapping[Anything, Block] = field(default_factory=dict)
+    worked_out: Mapping[str, Formula] = field(default_factory=dict)
+    constant: Mapping[str, Anything] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    reads: tuple[str, ...] = ()
+
+
+def make_program(rules: ActionRules, pack: Pack, day: datetime.date | None) -> Program:
+    """The program of an action's rules, with the pack's readings and its tables as of the day."""
+    return _Maker(rules, pack, day).program()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A bit in the making: its rule (None for a route test), its role, and its tests by fact (None: by several)."""
+
+    id: str | None
+    role: Role
+    by_fact: Mapping[str, Condition]
+    by_several: tuple[Condition, ...]
+
+
+class _Maker:
+    def __init__(self, rules: ActionRules, pack: Pack, day: datetime.date | None) -> None:
+        self.rules = rules
+        self.pack = pack
+        self.day = day
+        self.action = pack.actions[rules.action]
+        self.chosen = {READING + reading.id: reading.chosen for reading in pack.readings.values()}
+        self.shapes: dict[Shape, int] = {}
+        self.layouts: dict[Layout, int] = {}
+
+    def program(self) -> Program:
+        rows = [row for rule in self.rules.rules for row in self._rows(rule)]
+        switch, by_value = self._switched(rows)
+        apart = {id(row) for some in by_value.values() for row in some}
+        general = [row for row in rows if id(row) not in apart]
+        block = self._block(general)
+        buckets = {value: self._block(_inside(some, switch, value), general) for value, some in by_value.items()}
+        read = self._read(rows)
+        return Program(
+            self.rules.action, block, tuple(self.shapes), tuple(self.layouts), switch, buckets,
+            dict(self._worked_out(read)), {path: self.chosen[path] for path in sorted(read) if path in self.chosen},
+            frozenset(path for path in read if self._is_optional(path)), tuple(sorted(read)),
+        )  # fmt: skip
+
+    def _rows(self, rule: Rule) -> Iterator[_Row]:
+        effect = rule.effect
+        role = Role(effect.kind, effect.remedy is not None, effect.accompanies)
+        condition = self._fold(rule.condition)
+        if condition == NEVER:
+            return
+        yield self._row(rule.id, role, condition)
+        if effect.kind == "only_by":
+            route = self.pack.route
+            assert route is not None
+            assert effect.route is not None
+            test = Compare(route.path, "is", (effect.route,), route.type)
+            yield self._row(None, Role("here"), self._fold(test))
+
+    def _row(self, rule: str | None, role: Role, condition: Condition) -> _Row:
+        by_fact: dict[str, list[Condition]] = {}
+        by_several: list[Condition] = []
+        for term in _terms(condition):
+            read = list(dict.fromkeys(paths(term)))
+            if len(read) == 1:
+                by_fact.setdefault(read[0], []).append(term)
+            else:
+                by_several.append(term)
+        single = {path: terms[0] if len(terms) == 1 else All(tuple(terms)) for path, terms in by_fact.items()}
+        return _Row(rule, role, single, tuple(by_several))
+
+    def _fold(self, condition: Condition) -> Condition:
+        """The condition with its readings decided, as far as they stand alone."""
+        return fold(condition, self.chosen)
+
+    def _switched(self, rows: Sequence[_Row]) -> tuple[str | None, dict[Anything, list[_Row]]]:
+        """The fact worth a look-up, and the rows that need one of its values, by that value."""
+        # The bit of a route test stays beside that of its rule.
+        asked = {id(row): dict(self._wanted(row)) for row in rows if row.id is not None and row.role.kind != "only_by"}
+        counts = Counter(path for wanted in asked.values() for path in wanted)
+        best = max(counts, key=lambda path: (counts[path], path), default=None)
+        if best is None or counts[best] < MIN_SWITCHED:
+            return None, {}
+        by_value: dict[Anything, list[_Row]] = {}
+        for row in rows:
+            for value in asked.get(id(row), {}).get(best, ()):
+                by_value.setdefault(value, []).append(row)
+        return best, by_value
+
+    def _wanted(self, row: _Row) -> Iterator[tuple[str, tuple[Value, ...]]]:
+        """The facts of which the row needs one of a few values: those, and nothing else, do not rule it out."""
+        for path, test in row.by_fact.items():
+            values = _equalities(test)
+            if values is not None and path not in self.chosen and len(values) <= MAX_LISTED and _needs_it(test):
+                yield path, values
+
+    def _block(self, rows: Sequence[_Row], general: Sequence[_Row] = ()) -> Block:
+        every = (1 << len(rows)) - 1
+        grids = [self._grid(path, rows, every) for path in sorted({path for row in rows for path in row.by_fact})]
+        atoms = self._atoms(rows)
+        shape = Shape(every, tuple(map(_without_bounds, grids)), tuple(map(_without_constants, atoms)))
+        return Block(
+            tuple(row.id for row in rows),
+            self.shapes.setdefault(shape, len(self.shapes)),
+            tuple(bounds for grid in grids for bounds in _bounds(grid)),
+            tuple(atom.formula.constants for atom in atoms),
+            self._layout(rows, general),
+        )
+
+    def _grid(self, path: str, rows: Sequence[_Row], every: int) -> Grid:
+        tests: dict[Condition, int] = {}
+        for bit, row in enumerate(rows):
+            if path in row.by_fact:
+                tests[row.by_fact[path]] = tests.get(row.by_fact[path], 0) | 1 << bit
+        return make_grid(path, self.pack.facts[path].type, list(tests.items()), every)
+
+    def _atoms(self, rows: Sequence[_Row]) -> list[Atom]:
+        bits: dict[Condition, int] = {}
+        for bit, row in enumerate(rows):
+            for test in row.by_several:
+                bits[test] = bits.get(test, 0) | 1 << bit
+        optional = {path: self._is_optional(path) for test in bits for path in paths(test)}
+        return [Atom(formula(test, optional), mask) for test, mask in bits.items()]
+
+    def _layout(self, rows: Sequence[_Row], general: Sequence[_Row]) -> int:
+        everything = [*general, *rows]
+        place = {row.id: bit for bit, row in enumerate(everything) if row.id is not None}
+        overriders = {
+            place[rule]: [place[other] for other in others if other in place]
+            for rule, others in self.rules.overriders.items()
+            if rule in place
+        }
+        order = [bit for bit in TopologicalSorter(overriders).static_order() if overriders.get(bit)]
+        masks = tuple((bit, sum(1 << other for other in overriders[bit])) for bit in order)
+        layout = Layout(tuple(row.role for row in everything), masks)
+        return self.layouts.setdefault(layout, len(self.layouts))
+
+    def _read(self, rows: Iterable[_Row]) -> set[str]:
+        tests = [test for row in rows for test in (*row.by_fact.values(), *row.by_several)]
+        route = [self.rules.route.path] if self.rules.route else []
+        read = closure(self.pack, [*(path for test in set(tests) for path in paths(test)), *route])
+        return {path for path in read if path in self.pack.facts or path in self.chosen}
+
+    def _worked_out(self, read: set[str]) -> Iterator[tuple[str, Formula]]:
+        facts = {path: self.pack.facts[path] for path in read if path in self.pack.facts}
+        order = TopologicalSorter({path: set(inputs(self.pack, fact)) & read for path, fact in facts.items()})
+        for path in order.static_order():
+            if path in facts and path != DATE:
+                found = self._formula(facts[path])
+                if found is not None:
+                    yield path, found
+
+    def _formula(self, fact: FactDeclaration) -> Formula | None:
+        """How a fact comes about that the request does not give; None for one that it then does not have."""
+        optional = {path: self._is_optional(path) for path in inputs(self.pack, fact)}
+        if fact.lookup is not None:
+            column = self.pack.tables[fact.lookup.table].rows.items()
+            spans = {key: row.get(fact.lookup.column, ()) for key, row in column}
+            cells = {key: span.value for key, cell in spans.items() for span in cell if in_force(span, self.day)}
+            return derivation(fact, optional, self._fold, cells)
+        if fact.derived is None and not fact.default:
+            return None
+        return derivation(fact, optional, self._fold, {}, not_asked=self._not_asked(fact.path))
+
+    def _is_optional(self, path: str) -> bool:
+        """Whether the fact may be not asked for."""
+        fact = self.pack.facts.get(path)
+        return fact is not None and fact.derived is None and fact.lookup is None and self._not_asked(path)
+
+    def _not_asked(self, path: str) -> bool:
+        return path in self.action.optional or (path.startswith("action.") and path not in self.action.properties)
+
+
+def _terms(condition: Condition) -> Iterator[Condition]:
+    if isinstance(condition, All):
+        for term in condition.terms:
+            yield from _terms(term)
+    else:
+        yield condition
+
+
+def fold(condition: Condition, chosen: Mapping[str, str]) -> Condition:
+    """The condition where readings are chosen: comparisons that read nothing else become always or never."""
+    match condition:
+        case Compare():
+            if all(path in chosen for path in condition.facts()):
+                return NEVER if truth(condition, lambda path: Known(chosen[path])) is False else All(())
+            right = tuple(chosen.get(each.path, each) if isinstance(each, Fact) else each for each in condition.right)
+            return replace(condition, right=right)
+        case Presence():
+            return condition
+        case All(terms):
+            return _all([fold(term, chosen) for term in terms])
+        case Any(terms):
+            return _any([fold(term, chosen) for term in terms])
+        case Not(term):
+            folded = fold(term, chosen)
+            return NEVER if folded == All(()) else All(()) if folded == NEVER else Not(folded)
+
+
+NEVER = Any(())
+
+
+def _all(terms: list[Condition]) -> Condition:
+    left = [term for term in terms if term != All(())]
+    return NEVER if NEVER in left else left[0] if len(left) == 1 else All(tuple(left))
+
+
+def _any(terms: list[Condition]) -> Condition:
+    left = [term for term in terms if term != NEVER]
+    return All(()) if All(()) in left else left[0] if len(left) == 1 else Any(tuple(left))
+
+
+def _inside(rows: Iterable[_Row], path: str | None, value: Value) -> list[_Row]:
+    """The rows where a fact has the value: those it does not rule out, and without what it settles."""
+    inside = []
+    for row in rows:
+        holds = truth(row.by_fact[path or ""], lambda _path: Known(value))
+        if holds is True:
+            inside.append(replace(row, by_fact={other: test for other, test in row.by_fact.items() if other != path}))
+        elif holds is None:
+            inside.append(row)
+    return inside
+
+
+def _equalities(test: Condition) -> tuple[Value, ...] | None:
+    """The values of which the fact must be one for the test to hold; None if that cannot be told so simply."""
+    for term in _terms(test):
+        if isinstance(term, Compare) and term.operator in ("is", "in") and term.type.kind in _SWITCHABLE:
+            values = [each for each in term.right if isinstance(each, str)]
+            if len(values) == len(term.right):
+                return tuple(dict.fromkeys(values))
+    return None
+
+
+def _needs_it(test: Condition) -> bool:
+    """Whether the test is open while its fact is unknown, and fails where it was not asked for."""
+    states: tuple[State, ...] = (Unknown(), NotAsked())
+    return [truth(test, lambda _path, state=state: state) for state in states] == [None, False]  # type: ignore[misc]
+
+
+_SWITCHABLE = ("enum", "key", "string")
+
+
+def _without_bounds(grid: Grid) -> Grid:
+    empty = tuple((name, replace(scale, bounds=())) for name, scale in grid.scales)
+    return replace(grid, scale=grid.scale and replace(grid.scale, bounds=()), scales=empty)
+
+
+def _bounds(grid: Grid) -> Iterator[tuple[Anything, ...]]:
+    if grid.scale is not None:
+        yield grid.scale.bounds
+    for _, scale in grid.scales:
+        yield scale.bounds
+
+
+def _without_constants(atom: Atom) -> Atom:
+    return replace(atom, formula=replace(atom.formula, constants=()))
