@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from engine import reference
-from engine.blocks import Possible, Runnable, constants, runnable
+from engine.blocks import Masked, Runnable, constants, runnable
 from engine.emit import NOT_ASKED
 from engine.kleene import Known, NotAsked
 from engine.model import Pack
@@ -23,22 +25,35 @@ from engine.situation import Situation
 from engine.tally import bits
 
 
+Bucket: TypeAlias = tuple[Callable[..., Masked], tuple[Any, ...], tuple[Any, ...], int, Block]
+
+
 class Compiled:
     """A program with its code, which is made when it is first needed."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._shapes: dict[int, Runnable] = {}
+        self._shapes: dict[tuple[int, bool], Runnable] = {}
 
     def code(self, block: Block) -> Runnable:
-        """The code of a block's shape."""
-        found = self._shapes.get(block.shape)
+        """The code of a block's shape; that of all buckets takes the same facts."""
+        kind = (block.shape, block is not self.program.general)
+        found = self._shapes.get(kind)
         if found is None:
-            shape = self.program.shapes[block.shape]
-            found = self._shapes[block.shape] = runnable(shape, self.program.optional)
+            shape, paths = self.program.shapes[block.shape], self.program.in_buckets if kind[1] else ()
+            found = self._shapes[kind] = runnable(shape, self.program.optional, paths)
         return found
 
-    def run(self, block: Block, values: Mapping[str, Any]) -> Possible:
+    @cached_property
+    def buckets(self) -> dict[Any, Bucket]:
+        """The buckets by the value that leads to each: code, tables, constants, layout, and the block itself."""
+        found = {}
+        for value, block in self.program.buckets.items():
+            code = self.code(block)
+            found[value] = (code.function, code.tables, constants(block), block.layout, block)
+        return found
+
+    def run(self, block: Block, values: Mapping[str, Any]) -> Masked:
         """The masks of a block, given the facts' values by path (None is unknown, NOT_ASKED not asked for)."""
         code = self.code(block)
         return code.function(*[values[path] for path in code.paths], code.tables, constants(block))
@@ -70,7 +85,7 @@ def match(rules: ActionRules, situation: Situation) -> Matches:
     """
     if situation.readings:
         return reference.match(rules, situation)
-    prepared = _prepare(rules, situation)
+    prepared = _prepare(rules, situation.pack, situation.date)
     found = [each for each in prepared.compiled.applying(_Values(situation)) if each[0] in prepared.rules]
     certain = {rule for rule, surely in found if surely}
     possible = {rule for rule, _ in found}
@@ -81,6 +96,11 @@ def match(rules: ActionRules, situation: Situation) -> Matches:
         if not certain.isdisjoint(overriders):
             possible.discard(rule)
     return Matches(frozenset(certain), frozenset(possible))
+
+
+def compiled(rules: ActionRules, pack: Pack, day: datetime.date) -> Compiled:
+    """The code of rules that are in force on a day, made once."""
+    return _prepare(rules, pack, day).compiled
 
 
 class _Values(dict[str, Any]):
@@ -115,16 +135,15 @@ _prepared: WeakKeyDictionary[ActionRules, _Prepared] = WeakKeyDictionary()
 _preparing = threading.Lock()
 
 
-def _prepare(rules: ActionRules, situation: Situation) -> _Prepared:
+def _prepare(rules: ActionRules, pack: Pack, day: datetime.date | None) -> _Prepared:
     """What was prepared for these rules; it goes when the rules go."""
     with _preparing:
         prepared = _prepared.get(rules)
-        if prepared is None or prepared.pack is not situation.pack:
-            compiled = Compiled(make_program(rules, situation.pack, situation.date))
-            prepared = _prepared[rules] = _prepare_with(compiled, rules, situation.pack)
+        if prepared is None or prepared.pack is not pack:
+            code = Compiled(make_program(rules, pack, day))
+            prepared = _prepared[rules] = _prepare_with(code, rules, pack)
             if rules.without_remedies is not None:
-                rest = rules.without_remedies
-                _prepared[rest] = _prepare_with(compiled, rest, situation.pack)
+                _prepared[rules.without_remedies] = _prepare_with(code, rules.without_remedies, pack)
         return prepared
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any as Anything
 from typing import assert_never
 
-from engine.condition import ALWAYS, SEVERAL, SIZE, TIME, All, Any, Compare, Condition, Fact, Not, Operand, Presence
+from engine.condition import ALWAYS, EQUALITY, All, Any, Compare, Condition, Fact, Not, Operand, Presence
 from engine.kleene import Truth, operate
 from engine.model import Arithmetic, Choice, FactDeclaration
 from engine.situation import reckon
@@ -35,11 +35,16 @@ NOT_ASKED = _NotAsked()
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A condition as a function of the facts at `paths` (in that order) and of its constants."""
+    """A condition as a function of the facts at `paths` (in that order) and of its constants.
+
+    `clashes` are groups of facts: where all of one are known and the result is not, currencies may differ, or
+    a number may be too large.
+    """
 
     source: str
     paths: tuple[str, ...]
     constants: tuple[Anything, ...]
+    clashes: tuple[tuple[str, ...], ...] = ()
 
     def function(self) -> Callable[..., Truth]:
         """The compiled function; call it with the facts' values and then the constants."""
@@ -96,6 +101,7 @@ class _Writer:
     lines: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     constants: list[Anything] = field(default_factory=list)
+    clashes: list[tuple[str, ...]] = field(default_factory=list)
     variables: int = 0
 
     def condition(self, condition: Condition, indent: int) -> str:
@@ -122,7 +128,7 @@ class _Writer:
         parameters = ", ".join([*self.names.values(), "k"])
         body = "".join(f"{line}\n" for line in self.lines)
         source = f"def f({parameters}):\n{body} return {result}\n"
-        return Formula(source, tuple(self.names), tuple(self.constants))
+        return Formula(source, tuple(self.names), tuple(self.constants), tuple(dict.fromkeys(self.clashes)))
 
     def choices(self, choices: Iterable[tuple[Condition, Choice]]) -> None:
         """Write the first choice that applies; an earlier one that may apply leaves the value unknown."""
@@ -143,6 +149,7 @@ class _Writer:
         values = [self._value(operand) for operand in arithmetic.operands]
         if arithmetic.operation == "days_between":
             return f"({values[1]} - {values[0]}).days"
+        self.clashes.append(tuple(each.path for each in arithmetic.operands if isinstance(each, Fact)))
         operation, kind = self.constant(arithmetic.operation), self.constant(fact.type)
         return f"reckon({operation}, [{', '.join(values)}], {kind})"
 
@@ -156,6 +163,10 @@ class _Writer:
     def fact(self, path: str) -> str:
         """The name of a fact's parameter."""
         return self.names.setdefault(path, f"f{len(self.names)}")
+
+    def operand(self, operand: Operand) -> str:
+        """An expression for what a fact is compared with."""
+        return self.fact(operand.path) if isinstance(operand, Fact) else self.constant(operand)
 
     def constant(self, value: Anything) -> str:
         """An expression for a constant."""
@@ -189,27 +200,40 @@ _PLAIN = TEXT_KINDS | NUMBER_KINDS | {"boolean", "date"}
 def _comparison(comparison: Compare, writer: _Writer) -> str:
     """An expression for a comparison: Python's own operators where they mean the same, else what defines it."""
     left = writer.fact(comparison.path)
-    right = [writer.fact(each.path) if isinstance(each, Fact) else writer.constant(each) for each in comparison.right]
-    facts = [left, *(name for name, each in zip(right, comparison.right, strict=True) if isinstance(each, Fact))]
-    not_asked = [
-        f"{name} is NOT_ASKED"
-        for name, path in zip(facts, comparison.facts(), strict=True)
-        if writer.optional.get(path)
-    ]
+    not_asked = [f"{writer.fact(path)} is NOT_ASKED" for path in comparison.facts() if writer.optional.get(path)]
     first = f"False if {' or '.join(dict.fromkeys(not_asked))} else " if not_asked else ""
-    return first + (_inline(comparison, left, right) or _defined(comparison, left, right, writer))
+    return first + (_inline(comparison, left, writer) or _defined(comparison, left, writer))
 
 
-def _inline(comparison: Compare, left: str, right: list[str]) -> str | None:
+def _inline(comparison: Compare, left: str, writer: _Writer) -> str | None:
+    """The comparison by an operator of Python's; None where there is none that means the same."""
     kind, operator = comparison.type, comparison.operator
-    symbol = _SYMBOLS.get(operator)
-    ordered = operator in SIZE or operator in TIME
-    if symbol is None or kind.kind not in _PLAIN or (ordered and kind.kind == "enum") or operator in SEVERAL:
+    if kind.kind not in _PLAIN or (kind.kind == "enum" and operator not in EQUALITY):
         return None
-    unknown = [f"{name} is None" for name in dict.fromkeys((left, *right)) if not name.startswith("k[")]
-    return f"None if {' or '.join(unknown)} else {left} {symbol} {right[0]}"
+    if operator in ("in", "not_in"):
+        return _membership(comparison, left, writer)
+    if operator not in _SYMBOLS:
+        return None
+    right = writer.operand(comparison.right[0])
+    unknown = [f"{name} is None" for name in dict.fromkeys((left, right)) if not name.startswith("k[")]
+    return f"None if {' or '.join(unknown)} else {left} {_SYMBOLS[operator]} {right}"
 
 
-def _defined(comparison: Compare, left: str, right: list[str], writer: _Writer) -> str:
+def _membership(comparison: Compare, left: str, writer: _Writer) -> str | None:
+    """Whether the fact is one of some constants; None where facts are among them."""
+    members: set[Anything] = set()
+    for operand in comparison.right:
+        if isinstance(operand, Fact):
+            return None
+        members |= operand if isinstance(operand, frozenset) else {operand}
+    negated = "not " if comparison.operator == "not_in" else ""
+    return f"None if {left} is None else {left} {negated}in {writer.constant(frozenset(members))}"
+
+
+def _defined(comparison: Compare, left: str, writer: _Writer) -> str:
+    right = [writer.operand(each) for each in comparison.right]
+    if "money" in (comparison.type.kind, comparison.type.item and comparison.type.item.kind):
+        pairs = [Compare(comparison.path, "is", (each,), comparison.type) for each in comparison.right]
+        writer.clashes += [tuple(dict.fromkeys(pair.facts())) for pair in pairs]
     operator, kind = writer.constant(comparison.operator), writer.constant(comparison.type)
     return f"None if {left} is None else operate({operator}, {left}, [{', '.join(right)}], {kind})"

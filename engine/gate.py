@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,10 +14,12 @@ from typing import Any, Literal
 
 from engine import reference
 from engine.author import read_packs
+from engine.compiled import Compiled, compiled
 from engine.decide import Detail, decide
 from engine.decision import Decision
 from engine.finding import Finding, show
 from engine.judge import Judgment, judge
+from engine.lanes import Lanes
 from engine.model import Pack
 from engine.policy import ActionRules, Backend, Policy
 from engine.request import Asked, read_request
@@ -68,6 +71,7 @@ class Gate:
         self.version = version_of(pack)
         self._changes = change_dates(pack)
         self._span = lru_cache(maxsize=64)(self._resolve_span)
+        self._lanes = Lanes(pack, self.version, self._compiled)
         self._variant = lru_cache(maxsize=64)(self._with_readings)
 
     def decide(
@@ -80,6 +84,10 @@ class Gate:
         """
         if detail not in (None, "full"):
             raise ValueError(f"`detail` is `full` or None, not `{detail}`")
+        if detail is None and (engine or self.engine) == "compiled":
+            decision = self._lanes.decide(request, self.as_of or _today(), locale)
+            if decision is not None:
+                return decision
         asked = read_request(request, self.pack)
         return decide(self.policy_for(asked), asked, backend(engine or self.engine), detail=detail, locale=locale)
 
@@ -137,6 +145,10 @@ class Gate:
             return resolve(self.pack, self.version, None)
         return resolve(self.pack, self.version, self._changes[index - 1] if index else datetime.date.min)
 
+    def _compiled(self, action: str, day: datetime.date) -> Compiled:
+        policy = self.on(day)
+        return compiled(policy.actions[action], policy.pack, day)
+
     def _day(self, asked: Asked) -> datetime.date | None:
         given = asked.given.get(DATE)
         if given is None or self.pack.facts[DATE].sealed:
@@ -157,7 +169,16 @@ def shipped_rules() -> Path:
 
 
 def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
+    return _day_number(int(time.time()) // _DAY)
+
+
+_DAY = 24 * 60 * 60
+
+
+@lru_cache(maxsize=4)
+def _day_number(days: int) -> datetime.date:
+    """The day so many days after the beginning of 1970 (UTC)."""
+    return datetime.date(1970, 1, 1) + datetime.timedelta(days=days)
 
 
 def backend(name: str) -> Backend:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -134,28 +134,40 @@ def _combine(
                 return "indeterminate", "invalid_facts", NOTHING
             return "allow", "permitted", NOTHING
         if tier in undecided:
-            why = why_unknown(_open(votes, tier, rules, situation, applies), situation.state)
+            waiting = [vote.rule for vote in votes if vote.tier == tier and vote.holds is None]
+            by_id = {rule.id: rule for rule in rules.rules}
+            why = why_open(waiting, Overriders(by_id, rules.overriders, applies), situation)
             return "indeterminate", "invalid_facts" if why.invalid or why.clashes else "missing_facts", why
     return "deny", "not_permitted", NOTHING
 
 
-def _open(
-    votes: list[Vote], tier: str, rules: ActionRules, situation: Situation, applies: dict[str, Truth]
-) -> Iterator[Compare]:
-    """The open comparisons of a tier's undecided rules, through those that override them."""
-    by_id = {rule.id: rule for rule in rules.rules}
-    waiting = [vote.rule.id for vote in votes if vote.tier == tier and vote.holds is None]
-    for vote in votes:
-        if vote.tier == tier and vote.holds is None and vote.rule.effect.kind == "only_by":
-            yield from open_comparisons(route_test(vote.rule.effect, situation), situation.state)
+@dataclass(frozen=True, slots=True)
+class Overriders:
+    """The rules by id, who overrides each, and whether each applies (one that does not may be left out)."""
+
+    rules: Mapping[str, Rule]
+    of: Mapping[str, tuple[str, ...]]
+    applies: Mapping[str, Truth]
+
+
+def why_open(undecided: Iterable[Rule], overriders: Overriders, situation: Situation) -> Unknown:
+    """What keeps undecided rules open, through those that override them."""
+    return why_unknown(_open(list(undecided), overriders, situation), situation.state)
+
+
+def _open(undecided: list[Rule], overriders: Overriders, situation: Situation) -> Iterator[Compare]:
+    for rule in undecided:
+        if rule.effect.kind == "only_by":
+            yield from open_comparisons(route_test(rule.effect, situation), situation.state)
+    waiting = [rule.id for rule in undecided]
     seen: set[str] = set()
     while waiting:
-        rule = waiting.pop()
-        if rule in seen or applies[rule] is not None:
+        rule_id = waiting.pop()
+        if rule_id in seen or overriders.applies.get(rule_id, False) is not None:
             continue
-        seen.add(rule)
-        yield from open_comparisons(by_id[rule].condition, situation.state)
-        waiting.extend(rules.overriders.get(rule, ()))
+        seen.add(rule_id)
+        yield from open_comparisons(overriders.rules[rule_id].condition, situation.state)
+        waiting.extend(overriders.of.get(rule_id, ()))
 
 
 def _reasons(votes: list[Vote], outcome: Outcome, cause: Cause) -> tuple[Rule, ...]:

@@ -22,7 +22,7 @@ from engine.condition import READING, All, Any, Compare, Condition, Fact, Not, P
 from engine.emit import Formula, derivation, formula
 from engine.grid import Grid, make_grid
 from engine.kleene import Known, NotAsked, State, Unknown, truth
-from engine.model import FactDeclaration, Pack, Rule
+from engine.model import FactDeclaration, Pack, Rule, Texts
 from engine.policy import ActionRules
 from engine.resolve import closure, inputs
 from engine.situation import DATE, in_force
@@ -36,11 +36,15 @@ MAX_LISTED = 16
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a bit stands for: a rule's effect, or (`here`) whether the route of the only_by before it is taken."""
+    """What a bit stands for: a rule's effect, or (`here`) whether the route of the only_by before it is taken.
+
+    `filled` says that what the rule says names facts.
+    """
 
     kind: str
     remedy: bool = False
     accompanies: frozenset[str] = frozenset()
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,10 @@ class Program:
     """The rules of an action from one change of the policy to the next.
 
     `general` are the rules to be looked at whatever the facts are; `buckets` those to be looked at only
-    where the fact `switch` has the value. `worked_out` tells how facts that a request need not give come
-    about, each after those it reads. `optional` facts may be not asked for.
+    where the fact `switch` has the value; those read the facts `in_buckets`. `worked_out` tells how facts
+    that a request need not give come about, each after those it reads; `users` are the general rules (bits)
+    that need one of them, where buckets do not. `late` facts depend on the `route`, `optional` ones may be
+    not asked for, `exact` numbers are calculated with.
     """
 
     action: str
@@ -96,8 +102,13 @@ class Program:
     buckets: Mapping[Anything, Block] = field(default_factory=dict)
     worked_out: Mapping[str, Formula] = field(default_factory=dict)
     constant: Mapping[str, Anything] = field(default_factory=dict)
+    users: Mapping[str, int] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    exact: frozenset[str] = frozenset()
+    route: str | None = None
+    late: frozenset[str] = frozenset()
     reads: tuple[str, ...] = ()
+    in_buckets: tuple[str, ...] = ()
 
 
 def make_program(rules: ActionRules, pack: Pack, day: datetime.date | None) -> Program:
@@ -127,21 +138,34 @@ class _Maker:
 
     def program(self) -> Program:
         rows = [row for rule in self.rules.rules for row in self._rows(rule)]
-        switch, by_value = self._switched(rows)
+        read = self._read(rows)
+        worked_out = dict(self._worked_out(read))
+        route = self.rules.route.path if self.rules.route else None
+        late = _dependent({route} - {None}, worked_out)
+        switch, by_value = self._switched(rows, late)
         apart = {id(row) for some in by_value.values() for row in some}
         general = [row for row in rows if id(row) not in apart]
+        inside = {value: _inside(some, switch, value) for value, some in by_value.items()}
         block = self._block(general)
-        buckets = {value: self._block(_inside(some, switch, value), general) for value, some in by_value.items()}
-        read = self._read(rows)
+        buckets = {value: self._block(some, general) for value, some in inside.items()}
+        in_buckets = sorted({path for some in inside.values() for row in some for path in _asks(row)})
         return Program(
-            self.rules.action, block, tuple(self.shapes), tuple(self.layouts), switch, buckets,
-            dict(self._worked_out(read)), {path: self.chosen[path] for path in sorted(read) if path in self.chosen},
-            frozenset(path for path in read if self._is_optional(path)), tuple(sorted(read)),
+            self.rules.action, block, tuple(self.shapes), tuple(self.layouts), switch, buckets, worked_out,
+            {path: self.chosen[path] for path in sorted(read) if path in self.chosen},
+            dict(_users(general, worked_out, {*in_buckets, switch})),
+            frozenset(path for path in read if self._is_optional(path)), frozenset(self._exact(rows, worked_out)),
+            route, late, tuple(sorted(read)), tuple(in_buckets),
         )  # fmt: skip
+
+    def _exact(self, rows: Iterable[_Row], worked_out: Mapping[str, Formula]) -> Iterator[str]:
+        """The facts that are compared or calculated with each other."""
+        yield from (path for formula in worked_out.values() for path in formula.paths)
+        yield from worked_out
+        yield from (path for row in rows for test in row.by_several for path in paths(test))
 
     def _rows(self, rule: Rule) -> Iterator[_Row]:
         effect = rule.effect
-        role = Role(effect.kind, effect.remedy is not None, effect.accompanies)
+        role = Role(effect.kind, effect.remedy is not None, effect.accompanies, self._is_filled(rule))
         condition = self._fold(rule.condition)
         if condition == NEVER:
             return
@@ -152,6 +176,14 @@ class _Maker:
             assert effect.route is not None
             test = Compare(route.path, "is", (effect.route,), route.type)
             yield self._row(None, Role("here"), self._fold(test))
+
+    def _is_filled(self, rule: Rule) -> bool:
+        """Whether a text of the rule, in any language, or its deadline names a fact."""
+        effect = rule.effect
+        told = [Texts(effect.text, remedy=effect.remedy, steps=effect.steps)]
+        told += [texts[rule.id] for texts in self.pack.translations.values() if rule.id in texts]
+        said = [text for each in told for text in (each.text, each.remedy, each.deadline, *(each.steps or ()))]
+        return isinstance(effect.deadline, Fact) or any(text and "{" in text for text in (*said, effect.deadline))
 
     def _row(self, rule: str | None, role: Role, condition: Condition) -> _Row:
         by_fact: dict[str, list[Condition]] = {}
@@ -169,10 +201,11 @@ class _Maker:
         """The condition with its readings decided, as far as they stand alone."""
         return fold(condition, self.chosen)
 
-    def _switched(self, rows: Sequence[_Row]) -> tuple[str | None, dict[Anything, list[_Row]]]:
+    def _switched(self, rows: Sequence[_Row], late: frozenset[str]) -> tuple[str | None, dict[Anything, list[_Row]]]:
         """The fact worth a look-up, and the rows that need one of its values, by that value."""
-        # The bit of a route test stays beside that of its rule.
-        asked = {id(row): dict(self._wanted(row)) for row in rows if row.id is not None and row.role.kind != "only_by"}
+        # The bit of a route test stays beside that of its rule, and what depends on the route is looked at for each.
+        apart = [row for row in rows if row.role.kind not in ("only_by", "here") and late.isdisjoint(_asks(row))]
+        asked = {id(row): dict(self._wanted(row)) for row in apart}
         counts = Counter(path for wanted in asked.values() for path in wanted)
         best = max(counts, key=lambda path: (counts[path], path), default=None)
         if best is None or counts[best] < MIN_SWITCHED:
@@ -267,6 +300,38 @@ class _Maker:
         return path in self.action.optional or (path.startswith("action.") and path not in self.action.properties)
 
 
+def _asks(row: _Row) -> set[str]:
+    """The facts that a row's tests name."""
+    return {*row.by_fact, *(path for test in row.by_several for path in paths(test))}
+
+
+def _dependent(first: set[str | None], worked_out: Mapping[str, Formula]) -> frozenset[str]:
+    """The first facts and all that are worked out from one of them."""
+    found = {path for path in first if path is not None}
+    for path, formula in worked_out.items():  # each after those it reads
+        if not found.isdisjoint(formula.paths):
+            found.add(path)
+    return frozenset(found)
+
+
+def _users(
+    general: Sequence[_Row], worked_out: Mapping[str, Formula], always: set[str | None]
+) -> Iterator[tuple[str, int]]:
+    """For each fact that is worked out the bits that need it, through others too; not for those always needed."""
+    users: dict[str, int] = {}
+    for bit, row in enumerate(general):
+        for path in _asks(row):
+            users[path] = users.get(path, 0) | 1 << bit
+    needed = {path for path in always if path is not None}
+    for path, formula in reversed(worked_out.items()):
+        for other in formula.paths:
+            users[other] = users.get(other, 0) | users.get(path, 0)
+            if path in needed:
+                needed.add(other)
+        if path not in needed:
+            yield path, users.get(path, 0)
+
+
 def _terms(condition: Condition) -> Iterator[Condition]:
     if isinstance(condition, All):
         for term in condition.terms:
@@ -352,3 +417,19 @@ def _bounds(grid: Grid) -> Iterator[tuple[Anything, ...]]:
 
 def _without_constants(atom: Atom) -> Atom:
     return replace(atom, formula=replace(atom.formula, constants=()))
+
+
+def filled(program: Program, block: Block) -> tuple[list[Grid], list[Atom]]:
+    """The grids and atoms of a block, with their constants."""
+    shape, bounds = program.shapes[block.shape], iter(block.bounds)
+    grids = [_with_bounds(grid, bounds) for grid in shape.grids]
+    atoms = [
+        replace(atom, formula=replace(atom.formula, constants=each))
+        for atom, each in zip(shape.atoms, block.constants, strict=True)
+    ]
+    return grids, atoms
+
+
+def _with_bounds(grid: Grid, bounds: Iterator[tuple[Anything, ...]]) -> Grid:
+    scale = grid.scale and replace(grid.scale, bounds=next(bounds))
+    return replace(grid, scale=scale, scales=tuple((name, replace(each, bounds=next(bounds))) for name, each in grid.scales))

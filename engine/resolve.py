@@ -49,13 +49,12 @@ def action_rules(pack: Pack, action: str, rules: Iterable[Rule]) -> ActionRules:
 
 
 def change_dates(pack: Pack) -> tuple[datetime.date, ...]:
-    """The days on which a rule comes into force or has just gone out of it, sorted."""
-    starts = {rule.start for rule in pack.rules.values() if rule.start}
-    ends = {
-        rule.end + datetime.timedelta(days=1)
-        for rule in pack.rules.values()
-        if rule.end and rule.end < datetime.date.max
-    }
+    """The days on which a rule or the value of a cell comes into force or has just gone out of it, sorted."""
+    cells = (cell for table in pack.tables.values() for row in table.rows.values() for cell in row.values())
+    dated = [*pack.rules.values(), *(span for cell in cells for span in cell)]
+    starts = {each.start for each in dated if each.start}
+    last = datetime.date.max
+    ends = {each.end + datetime.timedelta(days=1) for each in dated if each.end and each.end < last}
     return tuple(sorted(starts | ends))
 
 

@@ -120,13 +120,13 @@ class Situation:
 
     def _read(self, fact: FactDeclaration, raw: object) -> State:
         currency = fact.currency
-        if isinstance(currency, Fact) and _has_bare_number(raw):
+        if isinstance(currency, Fact) and has_bare_number(raw):
             state = self.state(currency.path)
             if not isinstance(state, Known):
                 return state if isinstance(state, Unknown) else Unknown(missing=frozenset({currency.path}))
             currency = str(state.value)
         try:
-            return Known(_given(raw, fact, currency if isinstance(currency, str) else None))
+            return Known(read_value(raw, fact, currency if isinstance(currency, str) else None))
         except NotAValue as error:
             self._problems[fact.path] = str(error)
             return Unknown(invalid=frozenset({fact.path}))
@@ -238,7 +238,7 @@ def in_force(span: Span, date: datetime.date | None) -> bool:
     )
 
 
-def _given(raw: object, fact: FactDeclaration, currency: str | None) -> Value:
+def read_value(raw: object, fact: FactDeclaration, currency: str | None) -> Value:
     """The value that a request gives; raises NotAValue if the fact cannot have it."""
     value = parse_value(raw, fact.type, currency)
     if fact.minimum is not None and is_below(value, fact.minimum):
@@ -252,7 +252,7 @@ def _as_unknown(state: State, operand: Operand) -> Unknown:
     return Unknown(missing=frozenset({operand.path})) if isinstance(operand, Fact) else Unknown()
 
 
-def _has_bare_number(raw: object) -> bool:
+def has_bare_number(raw: object) -> bool:
     """Whether money is sent without its currency: as a number, or a list that holds one."""
     return any(is_number(each) for each in (raw if isinstance(raw, list | tuple) else (raw,)))
 

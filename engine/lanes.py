@@ -1,0 +1,269 @@
+"""Lanes of a policy: decisions whose short answer is found at once and whose long one when it is read.
+
+Here a lane's key becomes a verdict, once for each key; and a verdict becomes the parts of a decision, in
+the words of `engine.decide`, when somebody reads them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from engine.blocks import Masked
+from engine.compiled import Compiled
+from engine.decide import told
+from engine.decision import Decision, Parts, Verdict
+from engine.judge import Overriders, why_open
+from engine.kleene import Truth
+from engine.lane import Lane, make_lane
+from engine.model import Pack
+from engine.program import Block, Layout
+from engine.reading import LongWay, kept
+from engine.request import read_request
+from engine.situation import DATE, Situation
+from engine.tally import Tally, bits, lasting, override, tally
+from engine.texts import Speaker
+from engine.values import NotAValue, parse_date
+
+# How many keys a lane remembers the verdicts of.
+MAX_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counted(Verdict):
+    """A verdict with the bits behind it, general rules first.
+
+    `keeps` says that its parts name facts, so that the request is kept; `leaves` that they cannot be told
+    from bits alone.
+    """
+
+    tally: Tally = field(kw_only=True)
+    layout: Layout = field(kw_only=True)
+    possible: int = field(kw_only=True)
+    unknown: int = field(kw_only=True)
+    keeps: bool = field(kw_only=True)
+    leaves: bool = field(kw_only=True)
+
+
+class Counter:
+    """The verdicts of an action's rules, by the keys that its lane gives."""
+
+    def __init__(self, pack: Pack, compiled: Compiled) -> None:
+        self.program = compiled.program
+        self.lane: Lane = make_lane(pack, compiled)
+        self.routes = pack.facts[self.program.route].type.values if self.program.route else ()
+        self._bits = len(self.program.general.rules)
+        self.counted: dict[Any, Counted] = {}
+        self._lasting = lru_cache(maxsize=256)(lasting)
+
+    def count(self, key: Any) -> Counted:
+        """The verdict of a key, which is remembered in `counted`."""
+        if len(self.counted) >= MAX_REMEMBERED:
+            self.counted.clear()
+        counted = self.counted[key] = self._count(key)
+        return counted
+
+    def _count(self, key: Any) -> Counted:
+        if not self.routes:
+            found, layout = self._spread(key[:2], key[2:])
+            return _counted(found, tally(layout, *found[:2], invalid=False), layout)
+        given, rest = key[0], key[1 + len(self.routes) :]
+        spread = [self._spread(each, rest) for each in key[1 : 1 + len(self.routes)]]
+        layout = spread[0][1]
+        tallies = [tally(layout, *found[:2], invalid=False) for found, _ in spread]
+        place = min(range(len(tallies)), key=lambda each: tallies[each].finality) if given is None else self.routes.index(given)
+        answered = self.routes[place]
+        route = answered if tallies[place].outcome == "allow" else self._open_route([found for found, _ in spread], layout)
+        return _counted(spread[place][0], tallies[place], layout, route, answered)
+
+    def _open_route(self, found: list[tuple[int, int, bool]], layout: Layout) -> str | None:
+        """The first route that would allow, everything curable being cured."""
+        left = self._lasting(layout)
+        for route, (possible, unknown, _) in zip(self.routes, found, strict=True):
+            if tally(layout, possible & left, unknown, invalid=False).outcome == "allow":
+                return route
+        return None
+
+    def _spread(self, general: Masked, bucket: tuple[Any, ...]) -> tuple[tuple[int, int, bool], Layout]:
+        """All bits in one row, whether something clashed, and what the bits mean."""
+        possible, unknown, own = *general, self._bits
+        clash = bool(unknown >> own & 1)
+        unknown &= (1 << own) - 1
+        if not bucket:
+            return (possible, unknown, clash), self.program.layouts[self.program.general.layout]
+        layout = self.program.layouts[bucket[2]]
+        others = len(layout.roles) - own
+        unknown |= (bucket[1] & (1 << others) - 1) << own
+        return (possible | bucket[0] << own, unknown, clash or bool(bucket[1] >> others & 1)), layout
+
+
+def _counted(
+    found: tuple[int, int, bool], counted: Tally, layout: Layout, route: str | None = None, answered: str | None = None
+) -> Counted:
+    possible, unknown, clash = found
+    said = [*counted.reasons, *(bit for bit, _ in counted.accompanying)]
+    keeps = bool(counted.undecided) or any(layout.roles[bit].filled for bit in said)
+    return Counted(
+        counted.outcome, counted.cause, route, answered, tally=counted, layout=layout, possible=possible, unknown=unknown,
+        keeps=keeps, leaves=clash and bool(counted.undecided),
+    )  # fmt: skip
+
+
+class Telling:
+    """Tells the parts of the verdicts of one lane and bucket, for one day and language.
+
+    `request` is what was asked, where a verdict keeps it; `strange` that it holds facts nobody declared.
+    """
+
+    __slots__ = ("bucket", "request", "strange", "voice")
+
+    def __init__(
+        self, voice: Voice, bucket: Block | None, request: Mapping[str, Any] | None = None, strange: bool = False
+    ) -> None:
+        self.voice = voice
+        self.bucket = bucket
+        self.request = request
+        self.strange = strange
+
+    def rules(self, verdict: Counted) -> tuple[str, ...]:
+        """The ids of the rules that made the outcome."""
+        if self.bucket is None:
+            general = self.voice.rules
+            return tuple([general[bit] for bit in verdict.tally.reasons])
+        return tuple(sorted(self._ids(verdict.tally.reasons)))
+
+    def parts(self, verdict: Counted) -> Parts:
+        """The long answer."""
+        voice = self.voice
+        situation, warnings = self._situation(verdict)
+        rules = voice.pack.rules
+        accompanying = sorted((self._id(bit), certain) for bit, certain in verdict.tally.accompanying)
+        return Parts(
+            policy=voice.pack.name,
+            version=voice.version,
+            as_of=voice.day,
+            **told(
+                [rules[rule] for rule in self.rules(verdict)],
+                [(rules[rule], certain) for rule, certain in accompanying],
+                situation, voice.speaker,
+            ),
+            missing=self._missing(verdict, situation),
+            warnings=warnings,
+        )  # fmt: skip
+
+    def _situation(self, verdict: Counted) -> tuple[Situation, tuple[str, ...]]:
+        """The facts that were judged, as far as they were kept, and what is strange in them."""
+        pack, action = self.voice.pack, self.voice.pack.actions[self.voice.action]
+        given: Mapping[str, object] = {}
+        warnings: tuple[str, ...] = ()
+        if self.request is not None:
+            asked = read_request(self.request, pack)
+            given, warnings = asked.given, asked.warnings if self.strange else ()
+        if verdict.answered_for is not None and pack.route is not None:
+            given = {**given, pack.route.path: verdict.answered_for}
+        return Situation(pack, action, given, self.voice.day), warnings
+
+    def _missing(self, verdict: Counted, situation: Situation) -> tuple[str, ...]:
+        undecided = verdict.tally.undecided
+        if not undecided:
+            return ()
+        certain, possible = override(verdict.layout, verdict.possible & ~verdict.unknown, verdict.possible)
+        applies: dict[str, Truth] = {self._id(bit): True if certain >> bit & 1 else None for bit in self._rows(possible)}
+        of = {self._id(bit): tuple(self._ids(self._rows(mask))) for bit, mask in verdict.layout.overriders}
+        rules = self.voice.pack.rules
+        why = why_open((rules[rule] for rule in self._ids(undecided)), Overriders(rules, of, applies), situation)
+        return tuple(sorted(why.missing))
+
+    def _rows(self, mask: int) -> Iterator[int]:
+        return (bit for bit in bits(mask) if self._id(bit))
+
+    def _ids(self, places: Any) -> Iterator[str]:
+        return map(self._id, places)
+
+    def _id(self, bit: int) -> str:
+        """The rule of a bit; empty where it is none."""
+        general = self.voice.rules
+        if bit < len(general):
+            return general[bit]
+        assert self.bucket is not None
+        return self.bucket.rules[bit - len(general)] or ""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What the decisions of an action have in common on one day, in one language."""
+
+    pack: Pack
+    version: str
+    action: str
+    rules: tuple[str, ...]
+    day: datetime.date
+    speaker: Speaker
+    tellings: dict[int, Telling] = field(default_factory=dict)
+
+    def telling(self, bucket: Block | None) -> Telling:
+        """How verdicts are told that keep nothing."""
+        known = self.tellings.get(id(bucket))
+        if known is None:
+            known = self.tellings[id(bucket)] = Telling(self, bucket)
+        return known
+
+
+class Lanes:
+    """The lanes of a policy, made as they are needed.
+
+    `compiled` gives the code of an action's rules as of a day; it is one and the same from one change of
+    the policy to the next.
+    """
+
+    def __init__(self, pack: Pack, version: str, compiled: Callable[[str, datetime.date], Compiled]) -> None:
+        self._pack = pack
+        self._version = version
+        self._compiled = compiled
+        self._counter = lru_cache(maxsize=1024)(lambda code: Counter(pack, code))
+        self._sealed = pack.facts[DATE].sealed
+        self._days: dict[str, datetime.date] = {}
+        self._open: dict[tuple[str, datetime.date, str], tuple[Lane, Counter, Voice, Telling]] = {}
+
+    def decide(self, request: Any, today: datetime.date, locale: str) -> Decision | None:
+        """The decision on a request, for its own day or today; None where it has to go the long way."""
+        try:
+            context = request.get("context")
+            day = self._day(context, today) if context and "date" in context else today
+            action = request["action"]
+            if action.__class__ is not dict or request.__class__ is not dict:
+                return None
+            name = action["name"]
+            lane, counter, voice, telling = self._open.get((name, day, locale)) or self._make(name, day, locale)
+            key, bucket, strange = lane(request, action, day)
+        except (LongWay, NotAValue, TypeError, KeyError, AttributeError):
+            return None
+        verdict = counter.counted.get(key) or counter.count(key)
+        if verdict.leaves:
+            return None
+        if strange or verdict.keeps:
+            return Decision(verdict, Telling(voice, bucket, kept(request), strange))
+        return Decision(verdict, telling if bucket is None else voice.telling(bucket))
+
+    def _day(self, context: Mapping[str, Any], today: datetime.date) -> datetime.date:
+        given = context["date"]
+        if given is None or self._sealed:
+            return today
+        day = self._days.get(given)
+        if day is None:
+            day = parse_date(given)
+            if len(self._days) < MAX_REMEMBERED and given.__class__ is str:
+                self._days[given] = day
+        return day
+
+    def _make(self, action: str, day: datetime.date, locale: str) -> tuple[Lane, Counter, Voice, Telling]:
+        counter = self._counter(self._compiled(action, day))
+        rules = tuple(rule or "" for rule in counter.program.general.rules)
+        voice = Voice(self._pack, self._version, action, rules, day, Speaker(self._pack, locale))
+        if len(self._open) >= MAX_REMEMBERED:
+            self._open.clear()
+        made = self._open[(action, day, locale)] = (counter.lane, counter, voice, voice.telling(None))
+        return made
