@@ -122,7 +122,7 @@ class _LaneWriter(BlockWriter):
         yield from self._early()
         yield from self._bucket()
         yield _REST
-        yield f" return {self._key(parameters)}, {'b' if self.buckets else 'None'}, o"
+        yield f" return {self._key(parameters)}, {'b and b[4]' if self.buckets else 'None'}, o"
         yield ""
 
     def _key(self, parameters: list[str]) -> str:
