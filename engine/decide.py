@@ -78,7 +78,7 @@ class Told:
         """The ids of the rules that made the outcome."""
         return tuple(reason.rule for reason in self.known.reasons)
 
-    def parts(self, _verdict: Verdict) -> Parts:
+    def parts(self, _verdict: Verdict, _facts: None) -> Parts:
         """The parts."""
         return self.known
 

@@ -113,8 +113,8 @@ class Teller(Protocol):
         """The ids of the rules that made the outcome, sorted."""
         ...
 
-    def parts(self, verdict: Any) -> Parts:
-        """The long answer for a verdict of this teller."""
+    def parts(self, verdict: Any, facts: Any) -> Parts:
+        """The long answer for a verdict of this teller, and the facts it was given with that."""
         ...
 
 
@@ -125,11 +125,12 @@ class Decision:
     out when it is first read. Decisions that say the same are equal.
     """
 
-    __slots__ = ("_parts", "_teller", "_verdict")
+    __slots__ = ("_facts", "_parts", "_teller", "_verdict")
 
-    def __init__(self, verdict: Verdict, teller: Teller) -> None:
+    def __init__(self, verdict: Verdict, teller: Teller, facts: Any = None) -> None:
         self._verdict = verdict
         self._teller = teller
+        self._facts = facts
         self._parts: Parts | None = None
 
     def __bool__(self) -> bool:
@@ -178,7 +179,7 @@ class Decision:
     def parts(self) -> Parts:
         """Everything else, worked out when first asked for."""
         if self._parts is None:
-            self._parts = self._teller.parts(self._verdict)
+            self._parts = self._teller.parts(self._verdict, self._facts)
         return self._parts
 
     @property

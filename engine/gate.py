@@ -6,6 +6,7 @@ import bisect
 import datetime
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine import reference
-from engine.author import read_packs
+from engine.cache import Slot, load, slot, store
+from engine.codec import NotDecodable, NotEncodable, decode, encode
 from engine.compiled import Compiled, compiled
 from engine.decide import Detail, decide
 from engine.decision import Decision
+from engine.files import PackFiles, read_files
 from engine.finding import Finding, show
 from engine.judge import Judgment, judge
 from engine.lanes import Lanes
@@ -44,31 +47,66 @@ class InvalidRules(Exception):
 
 
 def open_policy(
-    rules: str | Path | Sequence[str | Path], as_of: datetime.date | str | None = None, *, engine: Engine = "compiled"
+    rules: str | Path | Sequence[str | Path],
+    as_of: datetime.date | str | None = None,
+    *,
+    engine: Engine = "compiled",
+    cache: bool = False,
 ) -> Gate:
     """The policy in a folder, or in a stack of folders (the first one below).
 
-    `as_of` is the day decided for where a request gives none; without it that is today (UTC).
+    `as_of` is the day decided for where a request gives none; without it that is today (UTC). With `cache` the
+    policy is kept for the next process, which then need not read and check these rules again.
     Raises InvalidRules if the rules have errors, ValueError if `as_of` is no day `YYYY-MM-DD`.
     """
     try:
         day = None if as_of is None else parse_date(as_of)
     except NotAValue as error:
         raise ValueError(f"`as_of` {error}") from None
-    checked = read_packs([rules] if isinstance(rules, str | Path) else rules)
+    packs = [read_files(folder) for folder in ([rules] if isinstance(rules, str | Path) else rules)]
+    where = slot(packs) if cache else None
+    pack, version = (where and _kept(where)) or _checked(packs, where)
+    return Gate(pack, day, engine, version)
+
+
+def _kept(where: Slot) -> tuple[Pack, str] | None:
+    """What the cache holds, if that can be used."""
+    sections = load(where) or {}
+    try:
+        return decode(sections["pack"]), decode(sections["version"])
+    except (KeyError, NotDecodable):
+        return None
+
+
+def _checked(packs: Sequence[PackFiles], where: Slot | None) -> tuple[Pack, str]:
+    """The packs, read and checked, and kept where that can be done; raises InvalidRules."""
+    # What reads and checks YAML is loaded only when the cache has no answer.
+    from engine.author import check_files  # noqa: PLC0415
+
+    checked = check_files(packs)
     if checked.errors:
         raise InvalidRules(checked.findings, checked.texts)
-    return Gate(checked.pack, day, engine)
+    version = version_of(checked.pack)
+    if where:
+        with suppress(NotEncodable):
+            store(where, {"pack": encode(checked.pack), "version": encode(version)})
+    return checked.pack, version
 
 
 class Gate:
     """An open policy. Nothing in it changes, and several threads may ask it at once."""
 
-    def __init__(self, pack: Pack, as_of: datetime.date | None = None, engine: Engine = "compiled") -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        as_of: datetime.date | None = None,
+        engine: Engine = "compiled",
+        version: str | None = None,
+    ) -> None:
         self.pack = pack
         self.as_of = as_of
         self.engine = engine
-        self.version = version_of(pack)
+        self.version = version or version_of(pack)
         self._changes = change_dates(pack)
         self._span = lru_cache(maxsize=64)(self._resolve_span)
         self._lanes = Lanes(pack, self.version, self._compiled)

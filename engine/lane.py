@@ -7,12 +7,11 @@ which is `engine.decide`. Names, values and tables reach the code as numbered gl
 
 A lane gives a key: the masks of the rules, or, where a route matters, the route given (or None) and then
 the masks for each route; where there are buckets, those of the bucket and its layout as well. It also gives
-the bucket, and whether the request holds facts that nobody declared.
+what it knows of the facts, the bucket, and whether the request holds facts that nobody declared.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -22,11 +21,10 @@ from engine.emit import Formula
 from engine.grid import Grid, Masks
 from engine.model import FactDeclaration, Pack
 from engine.program import Shape, filled
-from engine.reading import ACTION, BESIDE, CONTEXT, RESOURCE, SUBJECT, LongWay, places, reader, texts, unread
+from engine.reading import ACTION, BESIDE, CONTEXT, RESOURCE, SUBJECT, LongWay, bounds, checker, places, reader, texts, unread
 from engine.situation import DATE
-from engine.values import MAX_DIGITS
 
-Lane: TypeAlias = Callable[[dict[str, Any], dict[str, Any], Any], tuple[Any, Any, bool]]
+Lane: TypeAlias = Callable[[dict[str, Any], dict[str, Any], Any], tuple[Any, tuple[Any, ...], Any, bool]]
 
 _SECTIONS = """
  n = 1; m0 = n0 = n1 = m2 = n2 = n3 = 0
@@ -122,7 +120,8 @@ class _LaneWriter(BlockWriter):
         yield from self._early()
         yield from self._bucket()
         yield _REST
-        yield f" return {self._key(parameters)}, {'b and b[4]' if self.buckets else 'None'}, o"
+        facts = "".join(f"{self.name(path)}, " for path in self.program.reads)
+        yield f" return {self._key(parameters)}, ({facts}), {'b and b[4]' if self.buckets else 'None'}, o"
         yield ""
 
     def _key(self, parameters: list[str]) -> str:
@@ -138,7 +137,7 @@ class _LaneWriter(BlockWriter):
         """What does not depend on the route."""
         late, worked_out = self.program.late, self.program.worked_out
         for path in self.program.reads:
-            if path not in worked_out and path not in self.program.constant:
+            if path not in worked_out:
                 yield from self._plain(path)
         for path, formula in worked_out.items():
             yield from self._sent(path, masked=path not in late)
@@ -224,8 +223,7 @@ class _LaneWriter(BlockWriter):
 
     def _number(self, fact: FactDeclaration, name: str) -> Iterator[str]:
         """Small whole numbers as they are; floats too where none is calculated with, if they are short enough."""
-        most = 10**MAX_DIGITS - 1
-        least = -most if fact.minimum is None else math.ceil(fact.minimum)
+        least, most = bounds(fact)
         read = f"{name} = {self.table(reader(fact))}({name})"
         fits = f"{self.table(least)} <= {name} <= {self.table(most)}"
         yield f"if {name}.__class__ is int and {fits}: pass"
@@ -289,5 +287,5 @@ class _LaneWriter(BlockWriter):
             inside = {path: key for path, (where, key) in self.places.items() if where == section}
             inside = {path: key for path, key in inside.items() if key not in BESIDE[section]}
             self.globals[f"R{section}"] = {key for path, key in inside.items() if path in read or path == DATE}
-            others = {key: reader(self.pack.facts[path]) for path, key in inside.items() if path not in read}
+            others = {key: checker(self.pack.facts[path]) for path, key in inside.items() if path not in read}
             self.globals[f"O{section}"] = others

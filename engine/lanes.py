@@ -16,12 +16,13 @@ from engine.blocks import Masked
 from engine.compiled import Compiled
 from engine.decide import told
 from engine.decision import Decision, Parts, Verdict
+from engine.emit import NOT_ASKED
 from engine.judge import Overriders, why_open
 from engine.kleene import Truth
 from engine.lane import Lane, make_lane
 from engine.model import Pack
 from engine.program import Block, Layout
-from engine.reading import LongWay, kept
+from engine.reading import LongWay
 from engine.request import read_request
 from engine.situation import DATE, Situation
 from engine.tally import Tally, bits, lasting, override, tally
@@ -36,15 +37,13 @@ MAX_REMEMBERED = 20_000
 class Counted(Verdict):
     """A verdict with the bits behind it, general rules first.
 
-    `keeps` says that its parts name facts, so that the request is kept; `leaves` that they cannot be told
-    from bits alone.
+    `leaves` says that its parts cannot be told: a clash may be what keeps it open.
     """
 
     tally: Tally = field(kw_only=True)
     layout: Layout = field(kw_only=True)
     possible: int = field(kw_only=True)
     unknown: int = field(kw_only=True)
-    keeps: bool = field(kw_only=True)
     leaves: bool = field(kw_only=True)
 
 
@@ -104,41 +103,37 @@ def _counted(
     found: tuple[int, int, bool], counted: Tally, layout: Layout, route: str | None = None, answered: str | None = None
 ) -> Counted:
     possible, unknown, clash = found
-    said = [*counted.reasons, *(bit for bit, _ in counted.accompanying)]
-    keeps = bool(counted.undecided) or any(layout.roles[bit].filled for bit in said)
     return Counted(
         counted.outcome, counted.cause, route, answered, tally=counted, layout=layout, possible=possible, unknown=unknown,
-        keeps=keeps, leaves=clash and bool(counted.undecided),
+        leaves=clash and bool(counted.undecided),
     )  # fmt: skip
 
 
 class Telling:
     """Tells the parts of the verdicts of one lane and bucket, for one day and language.
 
-    `request` is what was asked, where a verdict keeps it; `strange` that it holds facts nobody declared.
+    The facts of a decision are the values of its voice's `paths`, in that order. `warnings` are for a request
+    that holds facts which nobody declared.
     """
 
-    __slots__ = ("bucket", "request", "strange", "voice")
+    __slots__ = ("bucket", "voice", "warnings")
 
-    def __init__(
-        self, voice: Voice, bucket: Block | None, request: Mapping[str, Any] | None = None, strange: bool = False
-    ) -> None:
+    def __init__(self, voice: Voice, bucket: Block | None, warnings: tuple[str, ...] = ()) -> None:
         self.voice = voice
         self.bucket = bucket
-        self.request = request
-        self.strange = strange
+        self.warnings = warnings
 
     def rules(self, verdict: Counted) -> tuple[str, ...]:
         """The ids of the rules that made the outcome."""
         if self.bucket is None:
             general = self.voice.rules
             return tuple([general[bit] for bit in verdict.tally.reasons])
-        return tuple(sorted(self._ids(verdict.tally.reasons)))
+        return tuple(sorted(map(self._id, verdict.tally.reasons)))
 
-    def parts(self, verdict: Counted) -> Parts:
+    def parts(self, verdict: Counted, facts: Any) -> Parts:
         """The long answer."""
         voice = self.voice
-        situation, warnings = self._situation(verdict)
+        situation = self._situation(verdict, facts)
         rules = voice.pack.rules
         accompanying = sorted((self._id(bit), certain) for bit, certain in verdict.tally.accompanying)
         return Parts(
@@ -151,20 +146,16 @@ class Telling:
                 situation, voice.speaker,
             ),
             missing=self._missing(verdict, situation),
-            warnings=warnings,
+            warnings=self.warnings,
         )  # fmt: skip
 
-    def _situation(self, verdict: Counted) -> tuple[Situation, tuple[str, ...]]:
-        """The facts that were judged, as far as they were kept, and what is strange in them."""
-        pack, action = self.voice.pack, self.voice.pack.actions[self.voice.action]
-        given: Mapping[str, object] = {}
-        warnings: tuple[str, ...] = ()
-        if self.request is not None:
-            asked = read_request(self.request, pack)
-            given, warnings = asked.given, asked.warnings if self.strange else ()
+    def _situation(self, verdict: Counted, facts: Any) -> Situation:
+        """What is known of the facts; what follows from them is worked out again, with its reasons."""
+        pack, voice = self.voice.pack, self.voice
+        given = {path: value for path, value in zip(voice.paths, facts, strict=True) if value is not NOT_ASKED}
         if verdict.answered_for is not None and pack.route is not None:
-            given = {**given, pack.route.path: verdict.answered_for}
-        return Situation(pack, action, given, self.voice.day), warnings
+            given[pack.route.path] = verdict.answered_for
+        return Situation(pack, pack.actions[voice.action], given, voice.day)
 
     def _missing(self, verdict: Counted, situation: Situation) -> tuple[str, ...]:
         undecided = verdict.tally.undecided
@@ -172,16 +163,13 @@ class Telling:
             return ()
         certain, possible = override(verdict.layout, verdict.possible & ~verdict.unknown, verdict.possible)
         applies: dict[str, Truth] = {self._id(bit): True if certain >> bit & 1 else None for bit in self._rows(possible)}
-        of = {self._id(bit): tuple(self._ids(self._rows(mask))) for bit, mask in verdict.layout.overriders}
+        of = {self._id(bit): tuple(map(self._id, self._rows(mask))) for bit, mask in verdict.layout.overriders}
         rules = self.voice.pack.rules
-        why = why_open((rules[rule] for rule in self._ids(undecided)), Overriders(rules, of, applies), situation)
+        why = why_open((rules[self._id(bit)] for bit in undecided), Overriders(rules, of, applies), situation)
         return tuple(sorted(why.missing))
 
     def _rows(self, mask: int) -> Iterator[int]:
         return (bit for bit in bits(mask) if self._id(bit))
-
-    def _ids(self, places: Any) -> Iterator[str]:
-        return map(self._id, places)
 
     def _id(self, bit: int) -> str:
         """The rule of a bit; empty where it is none."""
@@ -200,6 +188,7 @@ class Voice:
     version: str
     action: str
     rules: tuple[str, ...]
+    paths: tuple[str, ...]
     day: datetime.date
     speaker: Speaker
     tellings: dict[int, Telling] = field(default_factory=dict)
@@ -238,15 +227,15 @@ class Lanes:
                 return None
             name = action["name"]
             lane, counter, voice, telling = self._open.get((name, day, locale)) or self._make(name, day, locale)
-            key, bucket, strange = lane(request, action, day)
+            key, facts, bucket, strange = lane(request, action, day)
         except (LongWay, NotAValue, TypeError, KeyError, AttributeError):
             return None
         verdict = counter.counted.get(key) or counter.count(key)
         if verdict.leaves:
             return None
-        if strange or verdict.keeps:
-            return Decision(verdict, Telling(voice, bucket, kept(request), strange))
-        return Decision(verdict, telling if bucket is None else voice.telling(bucket))
+        if strange:
+            return Decision(verdict, Telling(voice, bucket, read_request(request, self._pack).warnings), facts)
+        return Decision(verdict, telling if bucket is None else voice.telling(bucket), facts)
 
     def _day(self, context: Mapping[str, Any], today: datetime.date) -> datetime.date:
         given = context["date"]
@@ -262,7 +251,8 @@ class Lanes:
     def _make(self, action: str, day: datetime.date, locale: str) -> tuple[Lane, Counter, Voice, Telling]:
         counter = self._counter(self._compiled(action, day))
         rules = tuple(rule or "" for rule in counter.program.general.rules)
-        voice = Voice(self._pack, self._version, action, rules, day, Speaker(self._pack, locale))
+        paths = counter.program.reads
+        voice = Voice(self._pack, self._version, action, rules, paths, day, Speaker(self._pack, locale))
         if len(self._open) >= MAX_REMEMBERED:
             self._open.clear()
         made = self._open[(action, day, locale)] = (counter.lane, counter, voice, voice.telling(None))

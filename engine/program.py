@@ -26,6 +26,7 @@ from engine.model import FactDeclaration, Pack, Rule, Texts
 from engine.policy import ActionRules
 from engine.resolve import closure, inputs
 from engine.situation import DATE, in_force
+from engine.texts import placeholders
 from engine.values import Value
 
 # From so many rules on that ask one fact to be something, it is worth a look-up first.
@@ -36,15 +37,11 @@ MAX_LISTED = 16
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a bit stands for: a rule's effect, or (`here`) whether the route of the only_by before it is taken.
-
-    `filled` says that what the rule says names facts.
-    """
+    """What a bit stands for: a rule's effect, or (`here`) whether the route of the only_by before it is taken."""
 
     kind: str
     remedy: bool = False
     accompanies: frozenset[str] = frozenset()
-    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +151,7 @@ class _Maker:
             {path: self.chosen[path] for path in sorted(read) if path in self.chosen},
             dict(_users(general, worked_out, {*in_buckets, switch})),
             frozenset(path for path in read if self._is_optional(path)), frozenset(self._exact(rows, worked_out)),
-            route, late, tuple(sorted(read)), tuple(in_buckets),
+            route, late, tuple(sorted(read - set(self.chosen))), tuple(in_buckets),
         )  # fmt: skip
 
     def _exact(self, rows: Iterable[_Row], worked_out: Mapping[str, Formula]) -> Iterator[str]:
@@ -165,7 +162,7 @@ class _Maker:
 
     def _rows(self, rule: Rule) -> Iterator[_Row]:
         effect = rule.effect
-        role = Role(effect.kind, effect.remedy is not None, effect.accompanies, self._is_filled(rule))
+        role = Role(effect.kind, effect.remedy is not None, effect.accompanies)
         condition = self._fold(rule.condition)
         if condition == NEVER:
             return
@@ -177,13 +174,18 @@ class _Maker:
             test = Compare(route.path, "is", (effect.route,), route.type)
             yield self._row(None, Role("here"), self._fold(test))
 
-    def _is_filled(self, rule: Rule) -> bool:
-        """Whether a text of the rule, in any language, or its deadline names a fact."""
+    def _named(self, rule: Rule) -> Iterator[str]:
+        """The facts that the rule's texts, in any language, and its deadline name."""
         effect = rule.effect
         told = [Texts(effect.text, remedy=effect.remedy, steps=effect.steps)]
         told += [texts[rule.id] for texts in self.pack.translations.values() if rule.id in texts]
-        said = [text for each in told for text in (each.text, each.remedy, each.deadline, *(each.steps or ()))]
-        return isinstance(effect.deadline, Fact) or any(text and "{" in text for text in (*said, effect.deadline))
+        for each in told:
+            for text in (each.text, each.remedy, each.deadline, *(each.steps or ())):
+                yield from placeholders(text or "")
+        if isinstance(effect.deadline, Fact):
+            yield effect.deadline.path
+        else:
+            yield from placeholders(effect.deadline or "")
 
     def _row(self, rule: str | None, role: Role, condition: Condition) -> _Row:
         by_fact: dict[str, list[Condition]] = {}
@@ -267,7 +269,8 @@ class _Maker:
     def _read(self, rows: Iterable[_Row]) -> set[str]:
         tests = [test for row in rows for test in (*row.by_fact.values(), *row.by_several)]
         route = [self.rules.route.path] if self.rules.route else []
-        read = closure(self.pack, [*(path for test in set(tests) for path in paths(test)), *route])
+        named = (path for rule in self.rules.rules for path in self._named(rule))
+        read = closure(self.pack, [*(path for test in set(tests) for path in paths(test)), *route, *named])
         return {path for path in read if path in self.pack.facts or path in self.chosen}
 
     def _worked_out(self, read: set[str]) -> Iterator[tuple[str, Formula]]:

@@ -6,15 +6,14 @@ is decided the long way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from copy import deepcopy
-from decimal import Decimal
 from typing import Any
 
 from engine.condition import Fact
 from engine.model import Action, FactDeclaration, Pack
-from engine.situation import DATE, has_bare_number, read_value
-from engine.values import Value
+from engine.situation import has_bare_number, read_value
+from engine.values import MAX_DIGITS, Value
 
 # How many texts a fact remembers the values of.
 MAX_REMEMBERED = 4096
@@ -59,17 +58,46 @@ def reader(fact: FactDeclaration) -> Callable[[object], Value]:
     return read
 
 
-def unread(sent: Mapping[Any, Any], read: Collection[str], others: Mapping[str, Callable[[object], Value]]) -> bool:
+def checker(fact: FactDeclaration) -> Callable[[object], object]:
+    """How a value is checked that nobody reads: what most values look like is told at once."""
+    read = reader(fact)
+    least, most = bounds(fact)
+    values = frozenset(fact.type.values)
+
+    def whole(raw: Any) -> object:
+        return raw if raw.__class__ is int and least <= raw <= most else read(raw)
+
+    def text(raw: Any) -> object:
+        return raw if raw.__class__ is str and raw.isascii() else read(raw)
+
+    def one_of(raw: Any) -> object:
+        return raw if raw in values else read(raw)
+
+    kinds: dict[str, Callable[[Any], object]] = {
+        "integer": whole, "number": whole, "string": text, "enum": one_of, "key": one_of,
+    }  # fmt: skip
+    return kinds.get(fact.type.kind, read)
+
+
+def bounds(fact: FactDeclaration) -> tuple[int, int]:
+    """The least and the largest whole number that a fact admits."""
+    most = 10**MAX_DIGITS - 1
+    return -most if fact.minimum is None else math.ceil(fact.minimum), most
+
+
+def unread(sent: Mapping[Any, Any], read: Collection[str], others: Mapping[str, Callable[[object], object]]) -> bool:
     """Checks the values of facts that were sent and that no rule reads; whether any is not declared at all."""
     strange = False
     for name, raw in sent.items():
-        if name.__class__ is not str:
+        if name in read or raw is None:
+            continue
+        check = others.get(name)
+        if check is not None:
+            check(raw)
+        elif name.__class__ is str:
+            strange = True
+        else:
             raise LongWay
-        if raw is not None and name not in read:
-            if name in others:
-                others[name](raw)
-            else:
-                strange = True
     return strange
 
 
@@ -77,20 +105,3 @@ def texts(section: Mapping[Any, Any]) -> None:
     """Steps aside unless all names are texts."""
     if not all(name.__class__ is str for name in section):
         raise LongWay
-
-
-def kept(request: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a request, so that nobody can change what a decision was about."""
-    return {name: _kept(section) for name, section in request.items()}
-
-
-def _kept(value: Any) -> Any:
-    if value.__class__ is dict:
-        return {name: _kept(each) for name, each in value.items()}
-    return value if value.__class__ in _UNCHANGING else deepcopy(value)
-
-
-_UNCHANGING = frozenset({str, int, float, bool, Decimal, type(None)})
-
-
-DATE_NAME = DATE.partition(".")[2]

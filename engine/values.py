@@ -184,6 +184,8 @@ def _integer(raw: object, kind: Type, currency: str | None) -> int:
 
 
 def _money(raw: object, kind: Type, currency: str | None) -> Money:
+    if isinstance(raw, Money):
+        return raw
     if isinstance(raw, str) and (written := _MONEY.fullmatch(raw)):
         return Money(exact(Decimal(written[1])), written[2])
     if isinstance(raw, Mapping):
