@@ -140,7 +140,11 @@ class BlockWriter:
 
     def _money(self, scales: Sequence[tuple[str, Scale]], name: str) -> Iterator[str]:
         by_currency = {
-            currency: (possible(scale), tuple(each.unknown and each.unknown | self.clash for each in scale.masks), place)
+            currency: (
+                possible(scale),
+                tuple(each.unknown and each.unknown | self.clash for each in scale.masks),
+                place,
+            )
             for place, (currency, scale) in enumerate(scales)
         }
         bounds = ", ".join(self.constant(scale.bounds) for _, scale in scales)

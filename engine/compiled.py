@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -24,7 +24,8 @@ from engine.program import Block, Program, make_program
 from engine.situation import Situation
 from engine.tally import bits
 
-
+# How many combinations of masks are remembered with their matches.
+MAX_REMEMBERED = 4096
 Bucket: TypeAlias = tuple[Callable[..., Masked], tuple[Any, ...], tuple[Any, ...], int, Block]
 
 
@@ -53,29 +54,54 @@ class Compiled:
             found[value] = (code.function, code.tables, constants(block), block.layout, block)
         return found
 
-    def run(self, block: Block, values: Mapping[str, Any]) -> Masked:
-        """The masks of a block, given the facts' values by path (None is unknown, NOT_ASKED not asked for)."""
+    def arguments(self, block: Block, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What the code of a block takes, given the facts' values by path (None is unknown)."""
         code = self.code(block)
-        return code.function(*[values[path] for path in code.paths], code.tables, constants(block))
+        return (*[values[path] for path in code.paths], code.tables, constants(block))
 
-    def applying(self, values: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-        """The rules that possibly apply by their own conditions, and whether they certainly do; some twice."""
-        yield from self._applying(self.program.general, values)
-        if self.program.switch is None:
-            return
-        value = values[self.program.switch]
-        if value is None:  # no bucket is ruled out, and nothing that needs its value is certain
-            for bucket in self.program.buckets.values():
-                yield from ((rule, False) for rule, _ in self._applying(bucket, values))
-        elif value in self.program.buckets:
-            yield from self._applying(self.program.buckets[value], values)
 
-    def _applying(self, block: Block, values: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-        possible, unknown = self.run(block, values)
-        for bit in bits(possible):
-            rule = block.rules[bit]
-            if rule is not None:
-                yield rule, not unknown >> bit & 1
+class Checked:
+    """A request whose facts are read and checked, so that its rules can be matched, as often as wanted."""
+
+    __slots__ = ("_answers", "_bucket", "_bucket_arguments", "_general", "_general_arguments")
+
+    def __init__(self, prepared: Prepared, values: Mapping[str, Any], bucket: Block | None) -> None:
+        code, general = prepared.compiled, prepared.compiled.program.general
+        self._general = code.code(general).function
+        self._general_arguments = code.arguments(general, values)
+        self._bucket = None if bucket is None else code.code(bucket).function
+        self._bucket_arguments = () if bucket is None else code.arguments(bucket, values)
+        self._answers = prepared.answers(bucket)
+
+    def match(self) -> Matches:
+        """Which rules certainly and possibly apply."""
+        found = self._general(*self._general_arguments)
+        if self._bucket is None:
+            return self._answers[found]
+        return self._answers[found + self._bucket(*self._bucket_arguments)]
+
+
+class Answers(dict[tuple[int, ...], Matches]):
+    """The matches for masks (of the general rules, then of a bucket), remembered."""
+
+    def __init__(self, prepared: Prepared, blocks: tuple[Block, ...]) -> None:
+        self._prepared = prepared
+        self._blocks = blocks
+
+    def __missing__(self, masks: tuple[int, ...]) -> Matches:
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        halves = zip(self._blocks, masks[::2], masks[1::2], strict=True)
+        found = self[masks] = self._prepared.matches(each for half in halves for each in _applying(*half))
+        return found
+
+
+def _applying(block: Block, possible: int, unknown: int) -> Iterator[tuple[str, bool]]:
+    """The rules of a block that possibly apply by their own conditions, and whether they certainly do."""
+    for bit in bits(possible):
+        rule = block.rules[bit]
+        if rule is not None:
+            yield rule, not unknown >> bit & 1
 
 
 def match(rules: ActionRules, situation: Situation) -> Matches:
@@ -85,17 +111,35 @@ def match(rules: ActionRules, situation: Situation) -> Matches:
     """
     if situation.readings:
         return reference.match(rules, situation)
-    prepared = _prepare(rules, situation.pack, situation.date)
-    found = [each for each in prepared.compiled.applying(_Values(situation)) if each[0] in prepared.rules]
-    certain = {rule for rule, surely in found if surely}
-    possible = {rule for rule, _ in found}
-    for rule in prepared.overridden:
-        overriders = rules.overriders[rule]
-        if not possible.isdisjoint(overriders):
-            certain.discard(rule)
-        if not certain.isdisjoint(overriders):
-            possible.discard(rule)
-    return Matches(frozenset(certain), frozenset(possible))
+    return check(rules, situation).match()
+
+
+def check(rules: ActionRules, situation: Situation) -> Checked | Undirected:
+    """The situation, ready to be matched."""
+    prepared, values = _prepare(rules, situation.pack, situation.date), _Values(situation)
+    program = prepared.compiled.program
+    if program.switch is None:
+        return Checked(prepared, values, None)
+    value = values[program.switch]
+    return Undirected(prepared, values) if value is None else Checked(prepared, values, program.buckets.get(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Undirected:
+    """A checked request of which nobody knows what bucket it leads to: none is ruled out."""
+
+    prepared: Prepared
+    values: Mapping[str, Any]
+
+    def match(self) -> Matches:
+        """Which rules certainly and possibly apply; of those in buckets none certainly."""
+        program = self.prepared.compiled.program
+        inside = (rule for block in program.buckets.values() for rule, _ in self._in(block))
+        return self.prepared.matches([*self._in(program.general), *((rule, False) for rule in inside)])
+
+    def _in(self, block: Block) -> Iterator[tuple[str, bool]]:
+        code = self.prepared.compiled
+        return _applying(block, *code.code(block).function(*code.arguments(block, self.values)))
 
 
 def compiled(rules: ActionRules, pack: Pack, day: datetime.date) -> Compiled:
@@ -121,33 +165,49 @@ class _Values(dict[str, Any]):
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Prepared:
-    """What it takes to match the rules: their code, their ids, and those that others override, overriders first."""
+class Prepared:
+    """What it takes to match the rules of an action."""
 
-    pack: Pack
-    compiled: Compiled
-    rules: frozenset[str]
-    overridden: tuple[str, ...]
+    def __init__(self, compiled: Compiled, rules: ActionRules, pack: Pack) -> None:
+        self.pack = pack
+        self.compiled = compiled
+        self._rules = frozenset(rule.id for rule in rules.rules)
+        order = TopologicalSorter(rules.overriders).static_order()
+        self._overriders = [(rule, rules.overriders[rule]) for rule in order if rules.overriders.get(rule)]
+        self._answers: dict[int | None, Answers] = {}
+
+    def answers(self, bucket: Block | None) -> Answers:
+        """The matches for the masks of the general rules, and of a bucket."""
+        key = None if bucket is None else id(bucket)
+        found = self._answers.get(key)
+        if found is None:
+            general = self.compiled.program.general
+            found = self._answers[key] = Answers(self, (general,) if bucket is None else (general, bucket))
+        return found
+
+    def matches(self, applying: Iterable[tuple[str, bool]]) -> Matches:
+        """What is left of the rules that possibly apply, some for certain, once overriders have spoken."""
+        found = [each for each in applying if each[0] in self._rules]
+        certain, possible = {rule for rule, surely in found if surely}, {rule for rule, _ in found}
+        for rule, overriders in self._overriders:
+            if not possible.isdisjoint(overriders):
+                certain.discard(rule)
+            if not certain.isdisjoint(overriders):
+                possible.discard(rule)
+        return Matches(frozenset(certain), frozenset(possible))
 
 
-_prepared: WeakKeyDictionary[ActionRules, _Prepared] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[ActionRules, Prepared] = WeakKeyDictionary()
 _preparing = threading.Lock()
 
 
-def _prepare(rules: ActionRules, pack: Pack, day: datetime.date | None) -> _Prepared:
+def _prepare(rules: ActionRules, pack: Pack, day: datetime.date | None) -> Prepared:
     """What was prepared for these rules; it goes when the rules go."""
     with _preparing:
         prepared = _prepared.get(rules)
         if prepared is None or prepared.pack is not pack:
             code = Compiled(make_program(rules, pack, day))
-            prepared = _prepared[rules] = _prepare_with(code, rules, pack)
+            prepared = _prepared[rules] = Prepared(code, rules, pack)
             if rules.without_remedies is not None:
-                _prepared[rules.without_remedies] = _prepare_with(code, rules.without_remedies, pack)
+                _prepared[rules.without_remedies] = Prepared(code, rules.without_remedies, pack)
         return prepared
-
-
-def _prepare_with(compiled: Compiled, rules: ActionRules, pack: Pack) -> _Prepared:
-    order = TopologicalSorter(rules.overriders).static_order()
-    overridden = tuple(rule for rule in order if rules.overriders.get(rule))
-    return _Prepared(pack, compiled, frozenset(rule.id for rule in rules.rules), overridden)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from engine import reference
 from engine.cache import Slot, load, slot, store
 from engine.codec import NotDecodable, NotEncodable, decode, encode
-from engine.compiled import Compiled, compiled
+from engine.compiled import Checked, Compiled, Undirected, check, compiled
 from engine.decide import Detail, decide
 from engine.decision import Decision
 from engine.files import PackFiles, read_files
@@ -134,6 +134,17 @@ class Gate:
     ) -> Iterator[Decision]:
         """The decisions on a stream of requests, in order, one at a time."""
         return (self.decide(request, detail, locale) for request in requests)
+
+    def checked(self, request: Mapping[str, Any]) -> Checked | Undirected | None:
+        """The request, read and checked, so that `match()` finds the rules that apply; None for an unknown action.
+
+        Raises InvalidRequest.
+        """
+        asked = read_request(request, self.pack)
+        if asked.action is None:
+            return None
+        policy = self.policy_for(asked)
+        return check(policy.actions[asked.action.name], Situation(self.pack, asked.action, asked.given, policy.as_of))
 
     def judged(self, request: Mapping[str, Any], route: str | None = None) -> tuple[ActionRules, Judgment] | None:
         """The rules of the request's action and their judgment, for explanations; None if the policy knows no such action.

@@ -21,7 +21,20 @@ from engine.emit import Formula
 from engine.grid import Grid, Masks
 from engine.model import FactDeclaration, Pack
 from engine.program import Shape, filled
-from engine.reading import ACTION, BESIDE, CONTEXT, RESOURCE, SUBJECT, LongWay, bounds, checker, places, reader, texts, unread
+from engine.reading import (
+    ACTION,
+    BESIDE,
+    CONTEXT,
+    RESOURCE,
+    SUBJECT,
+    LongWay,
+    bounds,
+    checker,
+    places,
+    reader,
+    texts,
+    unread,
+)
 from engine.situation import DATE
 
 Lane: TypeAlias = Callable[[dict[str, Any], dict[str, Any], Any], tuple[Any, tuple[Any, ...], Any, bool]]
@@ -241,7 +254,9 @@ class _LaneWriter(BlockWriter):
         if path in self.grids:
             grid = self.grids[path]
             table = runnable(Shape(self.clash - 1, (grid,), ()), self.optional)
-            bounds = tuple(scale.bounds for scale in ([grid.scale] if grid.scale else [each for _, each in grid.scales]))
+            bounds = tuple(
+                scale.bounds for scale in ([grid.scale] if grid.scale else [each for _, each in grid.scales])
+            )
             yield f"  {self.masks(Masks(*table.function(value, table.tables, bounds)))}"
 
     def _worked_out(self, path: str, formula: Formula, otherwise: str | None) -> Iterator[str]:

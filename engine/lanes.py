@@ -73,9 +73,15 @@ class Counter:
         spread = [self._spread(each, rest) for each in key[1 : 1 + len(self.routes)]]
         layout = spread[0][1]
         tallies = [tally(layout, *found[:2], invalid=False) for found, _ in spread]
-        place = min(range(len(tallies)), key=lambda each: tallies[each].finality) if given is None else self.routes.index(given)
+        place = (
+            min(range(len(tallies)), key=lambda each: tallies[each].finality)
+            if given is None
+            else self.routes.index(given)
+        )
         answered = self.routes[place]
-        route = answered if tallies[place].outcome == "allow" else self._open_route([found for found, _ in spread], layout)
+        route = (
+            answered if tallies[place].outcome == "allow" else self._open_route([found for found, _ in spread], layout)
+        )
         return _counted(spread[place][0], tallies[place], layout, route, answered)
 
     def _open_route(self, found: list[tuple[int, int, bool]], layout: Layout) -> str | None:
@@ -162,7 +168,9 @@ class Telling:
         if not undecided:
             return ()
         certain, possible = override(verdict.layout, verdict.possible & ~verdict.unknown, verdict.possible)
-        applies: dict[str, Truth] = {self._id(bit): True if certain >> bit & 1 else None for bit in self._rows(possible)}
+        applies: dict[str, Truth] = {
+            self._id(bit): True if certain >> bit & 1 else None for bit in self._rows(possible)
+        }
         of = {self._id(bit): tuple(map(self._id, self._rows(mask))) for bit, mask in verdict.layout.overriders}
         rules = self.voice.pack.rules
         why = why_open((rules[self._id(bit)] for bit in undecided), Overriders(rules, of, applies), situation)

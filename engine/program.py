@@ -311,8 +311,8 @@ def _asks(row: _Row) -> set[str]:
 def _dependent(first: set[str | None], worked_out: Mapping[str, Formula]) -> frozenset[str]:
     """The first facts and all that are worked out from one of them."""
     found = {path for path in first if path is not None}
-    for path, formula in worked_out.items():  # each after those it reads
-        if not found.isdisjoint(formula.paths):
+    for path, how in worked_out.items():  # each after those it reads
+        if not found.isdisjoint(how.paths):
             found.add(path)
     return frozenset(found)
 
@@ -326,8 +326,8 @@ def _users(
         for path in _asks(row):
             users[path] = users.get(path, 0) | 1 << bit
     needed = {path for path in always if path is not None}
-    for path, formula in reversed(worked_out.items()):
-        for other in formula.paths:
+    for path in reversed(list(worked_out)):
+        for other in worked_out[path].paths:
             users[other] = users.get(other, 0) | users.get(path, 0)
             if path in needed:
                 needed.add(other)
@@ -435,4 +435,6 @@ def filled(program: Program, block: Block) -> tuple[list[Grid], list[Atom]]:
 
 def _with_bounds(grid: Grid, bounds: Iterator[tuple[Anything, ...]]) -> Grid:
     scale = grid.scale and replace(grid.scale, bounds=next(bounds))
-    return replace(grid, scale=scale, scales=tuple((name, replace(each, bounds=next(bounds))) for name, each in grid.scales))
+    return replace(
+        grid, scale=scale, scales=tuple((name, replace(each, bounds=next(bounds))) for name, each in grid.scales)
+    )

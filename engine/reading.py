@@ -43,17 +43,17 @@ def reader(fact: FactDeclaration) -> Callable[[object], Value]:
     currency = fact.currency if isinstance(fact.currency, str) else None
     remembered: dict[str, Value] = {}
 
-    def read(raw: object) -> Value:
+    def read(raw: Any) -> Value:
         if raw.__class__ is not str:
             if isinstance(fact.currency, Fact) and has_bare_number(raw):
                 raise LongWay
             return read_value(raw, fact, currency)
-        value = remembered.get(raw)  # type: ignore[call-overload]
+        value = remembered.get(raw)
         if value is None:
             value = read_value(raw, fact, currency)
             if len(remembered) < MAX_REMEMBERED:
-                remembered[raw] = value  # type: ignore[index]
-        return value  # type: ignore[no-any-return]
+                remembered[raw] = value
+        return value
 
     return read
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from engine.condition import ALWAYS, READING, All, Compare, Condition, Fact, paths
-from engine.model import Arithmetic, FactDeclaration, Pack, Rule
+from engine.model import Arithmetic, FactDeclaration, Pack, Rule, Span
 from engine.policy import ActionRules, Policy
 from engine.situation import DATE
 from engine.values import DATE as DATE_TYPE
@@ -51,7 +51,7 @@ def action_rules(pack: Pack, action: str, rules: Iterable[Rule]) -> ActionRules:
 def change_dates(pack: Pack) -> tuple[datetime.date, ...]:
     """The days on which a rule or the value of a cell comes into force or has just gone out of it, sorted."""
     cells = (cell for table in pack.tables.values() for row in table.rows.values() for cell in row.values())
-    dated = [*pack.rules.values(), *(span for cell in cells for span in cell)]
+    dated: list[Rule | Span] = [*pack.rules.values(), *(span for cell in cells for span in cell)]
     starts = {each.start for each in dated if each.start}
     last = datetime.date.max
     ends = {each.end + datetime.timedelta(days=1) for each in dated if each.end and each.end < last}
