@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -115,6 +116,10 @@ class Teller(Protocol):
 
     def parts(self, verdict: Any, facts: Any) -> Parts:
         """The long answer for a verdict of this teller, and the facts it was given with that."""
+        ...
+
+    def json(self, verdict: Any, facts: Any) -> str | None:
+        """The whole decision as JSON text, if there is a faster way than through its parts."""
         ...
 
 
@@ -249,29 +254,37 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON data, in the contract's order of names."""
-        parts = self.parts
-        return {
-            "decision": self.decision,
-            "outcome": self.outcome,
-            "cause": self.cause,
-            "route": self.route,
-            "answered_for": self.answered_for,
-            "reasons": records(parts.reasons),
-            "obligations": records(parts.obligations),
-            "advice": records(parts.advice),
-            "procedure": records(parts.procedure),
-            "missing": list(parts.missing),
-            "unknown": None if parts.unknown is None else list(parts.unknown),
-            "invalid": records(parts.invalid),
-            "warnings": list(parts.warnings),
-            "alternatives": None if parts.alternatives is None else records(parts.alternatives),
-            "assumptions": None if parts.assumptions is None else [dict(each) for each in parts.assumptions],
-            "policy": {
-                "name": parts.policy,
-                "version": parts.version,
-                "as_of": parts.as_of.isoformat() if parts.as_of else None,
-            },
-        }
+        return contract(self._verdict, self.parts)
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON text in one line; much faster, where the compiled engine decided."""
+        return self._teller.json(self._verdict, self._facts) or json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+def contract(verdict: Verdict, parts: Parts) -> dict[str, Any]:
+    """A decision as JSON data, in the contract's order of names (DESIGN section 6)."""
+    return {
+        "decision": verdict.outcome == "allow",
+        "outcome": verdict.outcome,
+        "cause": verdict.cause,
+        "route": verdict.route,
+        "answered_for": verdict.answered_for,
+        "reasons": records(parts.reasons),
+        "obligations": records(parts.obligations),
+        "advice": records(parts.advice),
+        "procedure": records(parts.procedure),
+        "missing": list(parts.missing),
+        "unknown": None if parts.unknown is None else list(parts.unknown),
+        "invalid": records(parts.invalid),
+        "warnings": list(parts.warnings),
+        "alternatives": None if parts.alternatives is None else records(parts.alternatives),
+        "assumptions": None if parts.assumptions is None else [dict(each) for each in parts.assumptions],
+        "policy": {
+            "name": parts.policy,
+            "version": parts.version,
+            "as_of": parts.as_of.isoformat() if parts.as_of else None,
+        },
+    }
 
 
 def records(items: tuple[Any, ...]) -> list[dict[str, Any]]:

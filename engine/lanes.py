@@ -7,9 +7,13 @@ the words of `engine.decide`, when somebody reads them.
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from engine.blocks import Masked
@@ -21,13 +25,15 @@ from engine.judge import Overriders, why_open
 from engine.kleene import Truth
 from engine.lane import Lane, make_lane
 from engine.model import Pack
-from engine.program import Block, Layout
+from engine.program import Block, Layout, Program
 from engine.reading import LongWay
 from engine.request import read_request
+from engine.resolve import closure, rule_reads
 from engine.situation import DATE, Situation
+from engine.stencil import Kind, Marker, NotToBeCut, Stencil
 from engine.tally import Tally, bits, lasting, override, tally
-from engine.texts import Speaker
-from engine.values import NotAValue, parse_date
+from engine.texts import Speaker, say
+from engine.values import NotAValue, exact, parse_date
 
 # How many keys a lane remembers the verdicts of.
 MAX_REMEMBERED = 20_000
@@ -122,12 +128,14 @@ class Telling:
     that holds facts which nobody declared.
     """
 
-    __slots__ = ("bucket", "voice", "warnings")
+    __slots__ = ("_stencils", "bucket", "voice", "warnings")
 
     def __init__(self, voice: Voice, bucket: Block | None, warnings: tuple[str, ...] = ()) -> None:
         self.voice = voice
         self.bucket = bucket
         self.warnings = warnings
+        # By the identity of verdicts, which are kept beside, so that no other can have it.
+        self._stencils: dict[int, tuple[Counted, Stencil | str | None, Missing]] = {}
 
     def rules(self, verdict: Counted) -> tuple[str, ...]:
         """The ids of the rules that made the outcome."""
@@ -136,31 +144,65 @@ class Telling:
             return tuple([general[bit] for bit in verdict.tally.reasons])
         return tuple(sorted(map(self._id, verdict.tally.reasons)))
 
-    def parts(self, verdict: Counted, facts: Any) -> Parts:
+    def parts(self, verdict: Counted, facts: tuple[Any, ...]) -> Parts:
         """The long answer."""
-        voice = self.voice
         situation = self._situation(verdict, facts)
-        rules = voice.pack.rules
-        accompanying = sorted((self._id(bit), certain) for bit, certain in verdict.tally.accompanying)
-        return Parts(
-            policy=voice.pack.name,
-            version=voice.version,
-            as_of=voice.day,
-            **told(
-                [rules[rule] for rule in self.rules(verdict)],
-                [(rules[rule], certain) for rule, certain in accompanying],
-                situation, voice.speaker,
-            ),
-            missing=self._missing(verdict, situation),
-            warnings=self.warnings,
-        )  # fmt: skip
+        return self._told(verdict, situation, self.voice.speaker, self._missing(verdict, situation))
 
-    def _situation(self, verdict: Counted, facts: Any) -> Situation:
+    def json(self, verdict: Counted, facts: tuple[Any, ...]) -> str | None:
+        """The whole decision as JSON text."""
+        _, stencil, missing = self._stencils.get(id(verdict)) or self._cut(verdict)
+        if stencil is None or isinstance(stencil, str):
+            return stencil
+        voice = self.voice
+        known: dict[str, Any] = {}
+
+        def fill(kind: Kind, path: str) -> str:
+            if kind == "missing":
+                return missing.text(facts, lambda: self._missing(verdict, self._situation(verdict, facts)))
+            if not known:
+                known.update(voice.known(verdict, facts))
+            value = voice.value(path, known)
+            if kind == "due":
+                return "null" if value is None else f'"{value}"'
+            return encode_basestring(say(value, voice.speaker.language))[1:-1]
+
+        return stencil.text(fill)
+
+    def _cut(self, verdict: Counted) -> tuple[Counted, Stencil | str | None, Missing]:
+        """The stencil of a verdict (its text, if that is always the same; None if there can be none)."""
+        if len(self._stencils) >= MAX_REMEMBERED:
+            self._stencils.clear()
+        pack, voice = self.voice.pack, self.voice
+        nothing = Situation(pack, pack.actions[voice.action], {}, voice.day)
+        marker = Marker(pack, voice.speaker.language)
+        cut: Stencil | str | None = None
+        with suppress(NotToBeCut):
+            cut = Stencil(verdict, self._told(verdict, nothing, marker, ()), misses=bool(verdict.tally.undecided))
+            cut = cut.text(lambda _kind, _path: "") if cut.is_whole else cut
+        made = self._stencils[id(verdict)] = (verdict, cut, Missing(self._reads(verdict)))
+        return made
+
+    def _reads(self, verdict: Counted) -> tuple[int, ...]:
+        """The places of the facts on which it depends what the undecided rules miss."""
+        pack = self.voice.pack
+        overriding = (bit for _, mask in verdict.layout.overriders for bit in bits(mask))
+        ids = {self._id(bit) for bit in (*verdict.tally.undecided, *overriding)} - {""}
+        read = closure(pack, (path for rule in ids for path in rule_reads(pack, pack.rules[rule])))
+        return tuple(place for place, path in enumerate(self.voice.paths) if path in read)
+
+    def _told(self, verdict: Counted, situation: Situation, speaker: Speaker, missing: tuple[str, ...]) -> Parts:
+        voice, rules = self.voice, self.voice.pack.rules
+        accompanying = sorted((self._id(bit), certain) for bit, certain in verdict.tally.accompanying)
+        reasons = [rules[rule] for rule in self.rules(verdict)]
+        with_it = [(rules[rule], certain) for rule, certain in accompanying]
+        parts = told(reasons, with_it, situation, speaker)
+        return Parts(voice.pack.name, voice.version, voice.day, **parts, missing=missing, warnings=self.warnings)
+
+    def _situation(self, verdict: Counted, facts: tuple[Any, ...]) -> Situation:
         """What is known of the facts; what follows from them is worked out again, with its reasons."""
         pack, voice = self.voice.pack, self.voice
-        given = {path: value for path, value in zip(voice.paths, facts, strict=True) if value is not NOT_ASKED}
-        if verdict.answered_for is not None and pack.route is not None:
-            given[pack.route.path] = verdict.answered_for
+        given = {path: value for path, value in voice.known(verdict, facts).items() if value is not NOT_ASKED}
         return Situation(pack, pack.actions[voice.action], given, voice.day)
 
     def _missing(self, verdict: Counted, situation: Situation) -> tuple[str, ...]:
@@ -188,6 +230,26 @@ class Telling:
         return self.bucket.rules[bit - len(general)] or ""
 
 
+class Missing:
+    """What is missing, as JSON text, by the values of the facts it depends on."""
+
+    __slots__ = ("_known", "_places")
+
+    def __init__(self, places: tuple[int, ...]) -> None:
+        self._places = places
+        self._known: dict[tuple[Any, ...], str] = {}
+
+    def text(self, facts: tuple[Any, ...], find: Callable[[], tuple[str, ...]]) -> str:
+        """What is missing with these facts; found once."""
+        key = tuple([facts[place] for place in self._places])
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = json.dumps(find(), ensure_ascii=False)
+        return known
+
+
 @dataclass(frozen=True)
 class Voice:
     """What the decisions of an action have in common on one day, in one language."""
@@ -195,11 +257,32 @@ class Voice:
     pack: Pack
     version: str
     action: str
+    program: Program
     rules: tuple[str, ...]
-    paths: tuple[str, ...]
     day: datetime.date
     speaker: Speaker
     tellings: dict[int, Telling] = field(default_factory=dict)
+
+    def known(self, verdict: Counted, facts: tuple[Any, ...]) -> dict[str, Any]:
+        """The values of the facts by path, for the route that the verdict is about."""
+        found = dict(zip(self.paths, facts, strict=True))
+        if verdict.answered_for is not None and self.program.route is not None:
+            found[self.program.route] = verdict.answered_for
+        return found
+
+    def value(self, path: str, known: dict[str, Any]) -> Any:
+        """The value of a fact, worked out from the values by path if need be; None if it has none."""
+        value = known.get(path)
+        how = self.program.worked_out.get(path)
+        if value is None and how is not None:
+            found = how.function()(*[self.value(other, known) for other in how.paths], how.constants)
+            value = known[path] = found
+        return exact(Decimal(repr(value))) if value.__class__ is float else None if value is NOT_ASKED else value
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the facts that a decision keeps."""
+        return self.program.reads
 
     def telling(self, bucket: Block | None) -> Telling:
         """How verdicts are told that keep nothing."""
@@ -259,8 +342,7 @@ class Lanes:
     def _make(self, action: str, day: datetime.date, locale: str) -> tuple[Lane, Counter, Voice, Telling]:
         counter = self._counter(self._compiled(action, day))
         rules = tuple(rule or "" for rule in counter.program.general.rules)
-        paths = counter.program.reads
-        voice = Voice(self._pack, self._version, action, rules, paths, day, Speaker(self._pack, locale))
+        voice = Voice(self._pack, self._version, action, counter.program, rules, day, Speaker(self._pack, locale))
         if len(self._open) >= MAX_REMEMBERED:
             self._open.clear()
         made = self._open[(action, day, locale)] = (counter.lane, counter, voice, voice.telling(None))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
@@ -13,6 +15,40 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 class NotJson(ValueError):
     """The text is not strict JSON; its text says why."""
+
+
+def parse_json_line(data: bytes) -> Any:
+    """As `parse_json`, of UTF-8 bytes, and much faster; raises UnicodeDecodeError where they are none.
+
+    The fast reader keeps the last of two members of one name. So what it read counts only if the text has
+    no more colons than the data has members: then no name was there twice.
+    """
+    if b"\\u" not in data and data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        try:
+            value = _reader()(data)
+        except Exception:  # noqa: BLE001  # whatever it is, the strict reader says it better
+            return parse_json(data.decode("utf-8"))
+        if data.count(b":") == _members(value):
+            return value
+    return parse_json(data.decode("utf-8"))
+
+
+@cache
+def _reader() -> Callable[[bytes], Any]:
+    from msgspec.json import Decoder  # noqa: PLC0415  # loaded for streams alone
+
+    return Decoder(float_hook=Decimal).decode
+
+
+def _members(value: Any) -> int:
+    """How many members the objects in JSON data have."""
+    if value.__class__ is dict:
+        count = len(value)
+        for each in value.values():
+            if each.__class__ is dict or each.__class__ is list:
+                count += _members(each)
+        return count
+    return sum(map(_members, value)) if value.__class__ is list else 0
 
 
 def parse_json(text: str) -> Any:
