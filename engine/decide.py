@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, groupby, islice, product
@@ -22,13 +22,13 @@ from engine.decision import (
     Verdict,
 )
 from engine.judge import Judgment, answer, open_route
-from engine.kleene import Known
+from engine.kleene import Known, Unknown
 from engine.model import ACCOMPANYING, Rule
 from engine.policy import ActionRules, Backend, Policy
 from engine.request import Asked
-from engine.situation import Situation
+from engine.situation import Invalid, Situation
 from engine.texts import Speaker
-from engine.values import MAX_DIGITS, plain_value
+from engine.values import MAX_DIGITS, Value, plain_value
 
 Detail = Literal["full"] | None
 MAX_ALTERNATIVES = 5
@@ -42,14 +42,15 @@ def decide(policy: Policy, asked: Asked, match: Backend, *, detail: Detail = Non
     situation = Situation(policy.pack, asked.action, asked.given, policy.as_of)
     rules = policy.actions[asked.action.name]
     judgment = answer(rules, situation, match)
+    said = judgment.situation
     parts = Parts(
         policy=policy.pack.name,
         version=policy.version,
         as_of=policy.as_of,
-        **told(judgment.reasons, _accompanying(rules, judgment), judgment.situation, Speaker(policy.pack, locale)),
+        **told(judgment.reasons, _accompanying(rules, judgment), said, Speaker(policy.pack, locale)),
         missing=tuple(sorted(judgment.why.missing)),
         unknown=tuple(path for path in rules.reads if path not in situation.given) if detail else None,
-        invalid=tuple(_invalid(judgment)),
+        invalid=tuple(invalid_facts(said.invalid(), judgment.why, said.value)),
         warnings=asked.warnings,
         alternatives=tuple(_alternatives(rules, situation, judgment, match)) if detail else None,
         assumptions=tuple(_assumptions(rules, situation, judgment, match)) if detail else None,
@@ -130,15 +131,17 @@ def _procedure(rule: Rule, situation: Situation, speaker: Speaker) -> Procedure:
     return Procedure(rule.id, speaker.steps(rule, situation), rule.cites)
 
 
-def _invalid(judgment: Judgment) -> Iterator[InvalidFact]:
-    """The invalid facts of the request, and those whose currencies or sizes keep the outcome open."""
-    found = [(each.path, each.problem, _echo(each.value)) for each in judgment.situation.invalid()]
-    for clash in judgment.why.clashes:
-        state = judgment.situation.state(clash.path)
-        found.append((clash.path, clash.problem, plain_value(state.value) if isinstance(state, Known) else None))
+def invalid_facts(
+    invalid: Iterable[Invalid], why: Unknown, value: Callable[[str], Value | None]
+) -> Iterator[InvalidFact]:
+    """The invalid facts of a request, and those whose currencies or sizes keep the outcome open, by path."""
+    found = [(each.path, each.problem, _echo(each.value)) for each in invalid]
+    for clash in why.clashes:
+        known = value(clash.path)
+        found.append((clash.path, clash.problem, None if known is None else plain_value(known)))
     for path, problems in groupby(sorted(found, key=lambda each: each[:2]), key=lambda each: each[0]):
-        _, problem, value = next(problems)
-        yield InvalidFact(path, value, problem)
+        _, problem, shown = next(problems)
+        yield InvalidFact(path, shown, problem)
 
 
 def _echo(raw: object) -> Any:

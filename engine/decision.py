@@ -74,7 +74,7 @@ class Alternative:
     route: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
     """The short answer: what a caller acts on."""
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine import reference
-from engine.cache import Slot, load, slot, store
-from engine.codec import NotDecodable, NotEncodable, decode, encode
+from engine.cache import Shelf, Slot, slot, store
+from engine.codec import NotEncodable, encode
 from engine.compiled import Checked, Compiled, Undirected, check, compiled
 from engine.decide import Detail, decide
 from engine.decision import Decision
@@ -65,17 +65,15 @@ def open_policy(
         raise ValueError(f"`as_of` {error}") from None
     packs = [read_files(folder) for folder in ([rules] if isinstance(rules, str | Path) else rules)]
     where = slot(packs) if cache else None
-    pack, version = (where and _kept(where)) or _checked(packs, where)
-    return Gate(pack, day, engine, version)
+    shelf = Shelf(where) if where else None
+    pack, version = (shelf and _kept(shelf)) or _checked(packs, where)
+    return Gate(pack, day, engine, version, shelf)
 
 
-def _kept(where: Slot) -> tuple[Pack, str] | None:
+def _kept(shelf: Shelf) -> tuple[Pack, str] | None:
     """What the cache holds, if that can be used."""
-    sections = load(where) or {}
-    try:
-        return decode(sections["pack"]), decode(sections["version"])
-    except (KeyError, NotDecodable):
-        return None
+    pack, version = shelf.get("pack"), shelf.get("version")
+    return (pack, version) if isinstance(pack, Pack) and isinstance(version, str) else None
 
 
 def _checked(packs: Sequence[PackFiles], where: Slot | None) -> tuple[Pack, str]:
@@ -102,11 +100,13 @@ class Gate:
         as_of: datetime.date | None = None,
         engine: Engine = "compiled",
         version: str | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.pack = pack
         self.as_of = as_of
         self.engine = engine
         self.version = version or version_of(pack)
+        self._shelf = shelf
         self._changes = change_dates(pack)
         self._span = lru_cache(maxsize=64)(self._resolve_span)
         self._lanes = Lanes(pack, self.version, self._compiled)
@@ -127,7 +127,9 @@ class Gate:
             if decision is not None:
                 return decision
         asked = read_request(request, self.pack)
-        return decide(self.policy_for(asked), asked, backend(engine or self.engine), detail=detail, locale=locale)
+        policy = self.policy_for(asked)
+        match = self._backend(engine or self.engine, policy, asked)
+        return decide(policy, asked, match, detail=detail, locale=locale)
 
     def decide_many(
         self, requests: Iterable[Mapping[str, Any]], detail: Detail = None, locale: str = "en"
@@ -193,6 +195,15 @@ class Gate:
         if index is None:
             return resolve(self.pack, self.version, None)
         return resolve(self.pack, self.version, self._changes[index - 1] if index else datetime.date.min)
+
+    def _backend(self, name: Engine, policy: Policy, asked: Asked) -> Backend:
+        """The backend of that name, for what was asked; what it needs to prepare is kept in the cache."""
+        match = backend(name)
+        if name == "rete" and self._shelf is not None and asked.action is not None:
+            span = None if policy.as_of is None else bisect.bisect_right(self._changes, policy.as_of)
+            rules = policy.actions[asked.action.name]
+            import_module("engine.rete").prepare(rules, self.pack, self._shelf, f"rete {asked.action.name} {span}")
+        return match
 
     def _compiled(self, action: str, day: datetime.date) -> Compiled:
         policy = self.on(day)

@@ -1,13 +1,14 @@
 """Lanes: one generated function for each action, from a request as it was sent to the bits of its rules.
 
 A lane reads exactly what its rules read, checks it, works out what follows from it, and looks up in each
-fact's grid which rules it leaves. Whatever is out of the ordinary (an invalid value, a request of another
-form, a bucket that cannot be told) makes it step aside: it raises, and the request goes the long way,
+fact's grid which rules it leaves. Whatever is out of the ordinary (a request of another form, a bucket or
+a currency that cannot be told) makes it step aside: it raises, and the request goes the long way,
 which is `engine.decide`. Names, values and tables reach the code as numbered globals, never as text.
 
 A lane gives a key: the masks of the rules, or, where a route matters, the route given (or None) and then
 the masks for each route; where there are buckets, those of the bucket and its layout as well. It also gives
-what it knows of the facts, the bucket, and whether the request holds facts that nobody declared.
+the day and what it knows of the facts, the bucket, whether the request holds facts that nobody declared,
+and its invalid facts (pairs of the others and one; None for none).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 
 from engine.blocks import NAMES, BlockWriter, runnable
 from engine.compiled import Compiled
+from engine.condition import Fact
 from engine.emit import Formula
 from engine.grid import Grid, Masks
 from engine.model import FactDeclaration, Pack
@@ -35,12 +37,12 @@ from engine.reading import (
     texts,
     unread,
 )
-from engine.situation import DATE
+from engine.situation import DATE, Invalid
 
-Lane: TypeAlias = Callable[[dict[str, Any], dict[str, Any], Any], tuple[Any, tuple[Any, ...], Any, bool]]
+Lane: TypeAlias = Callable[[dict[str, Any], dict[str, Any], Any], tuple[Any, tuple[Any, ...], Any, bool, Any]]
 
 _SECTIONS = """
- n = 1; m0 = n0 = n1 = m2 = n2 = n3 = 0
+ n = 1; m0 = n0 = n1 = m2 = n2 = n3 = 0; bad = None
  s0 = request.get("subject")
  if s0 is None: s0 = q0 = EMPTY
  else:
@@ -76,10 +78,11 @@ _SECTIONS = """
 _REST = """
  if len(s0) != m0: texts(s0)
  if len(s2) != m2: texts(s2)
- o = len(q0) != n0 and unread(q0, R0, O0)
- if len(q1) != n1 and unread(q1, R1, O1): o = True
- if len(q2) != n2 and unread(q2, R2, O2): o = True
- if len(q3) != n3 and unread(q3, R3, O3): o = True"""
+ o = False
+ if len(q0) != n0: o, bad = unread(q0, R0, O0, o, bad)
+ if len(q1) != n1: o, bad = unread(q1, R1, O1, o, bad)
+ if len(q2) != n2: o, bad = unread(q2, R2, O2, o, bad)
+ if len(q3) != n3: o, bad = unread(q3, R3, O3, o, bad)"""
 
 
 def make_lane(pack: Pack, compiled: Compiled) -> Lane:
@@ -98,7 +101,8 @@ class _LaneWriter(BlockWriter):
         self.pack, self.program, self.buckets = pack, program, compiled.buckets
         self.action = pack.actions[program.action]
         self.globals: dict[str, Any] = {
-            **NAMES, "LongWay": LongWay, "EMPTY": {}, "texts": texts, "unread": unread, "RESOURCE": self.action.resource,
+            **NAMES, "LongWay": LongWay, "EMPTY": {}, "Invalid": Invalid, "texts": texts, "unread": unread,
+            "RESOURCE": self.action.resource,
         }  # fmt: skip
         self.names = {path: self.table(option) for path, option in program.constant.items()}
         self.places = {path: (section, name) for path, section, name in places(pack, self.action)}
@@ -134,7 +138,7 @@ class _LaneWriter(BlockWriter):
         yield from self._bucket()
         yield _REST
         facts = "".join(f"{self.name(path)}, " for path in self.program.reads)
-        yield f" return {self._key(parameters)}, ({facts}), {'b and b[4]' if self.buckets else 'None'}, o"
+        yield f" return {self._key(parameters)}, (day, {facts}), {'b and b[4]' if self.buckets else 'None'}, o, bad"
         yield ""
 
     def _key(self, parameters: list[str]) -> str:
@@ -149,10 +153,11 @@ class _LaneWriter(BlockWriter):
     def _early(self) -> Iterator[str]:
         """What does not depend on the route."""
         late, worked_out = self.program.late, self.program.worked_out
-        for path in self.program.reads:
-            if path not in worked_out:
+        for path in self.program.order:
+            formula = worked_out.get(path)
+            if formula is None:
                 yield from self._plain(path)
-        for path, formula in worked_out.items():
+                continue
             yield from self._sent(path, masked=path not in late)
             if path not in late and not formula.paths:
                 yield from self._default(path, formula)
@@ -209,42 +214,54 @@ class _LaneWriter(BlockWriter):
     def _checked(self, path: str, name: str, grid: Grid | None) -> Iterator[str]:
         """Lines that check a value that was sent, make it what rules compare, and look it up."""
         fact = self.pack.facts[path]
-        kind = fact.type.kind
-        if kind in ("enum", "key") and grid is not None:
+        # What depends on the route is looked up later, and could not be told from an absent fact then.
+        late = path in self.program.late
+        read = self.table(reader(fact))
+        bad = "raise LongWay" if late else f"bad = (bad, {read}({name})); {name} = None"
+        unread = "raise LongWay" if late else f"bad = (bad, {name}); {name} = None"
+        if fact.type.kind in ("enum", "key") and grid is not None:
             named = {**dict.fromkeys(fact.type.values, grid.other.possible), **{v: m.possible for v, m in grid.named}}
             yield f"v = {self.table(named)}.get({name})"
-            yield "if v is None: raise LongWay"
-            yield "p &= v"
+            yield f"if v is None: {bad}; {self.masks(grid.unknown)}"
+            yield "else: p &= v"
             return
-        yield from self._value(fact, name)
+        yield from self._value(fact, name, read, bad, f"if {name}.__class__ is Invalid: {unread}")
         if grid is not None:
-            yield from self.known(grid, name, exact=path in self.program.exact)
+            yield f"if {name} is None: {self.masks(grid.unknown)}"
+            yield "else:"
+            yield from (f" {line}" for line in self.known(grid, name, exact=path in self.program.exact))
 
-    def _value(self, fact: FactDeclaration, name: str) -> Iterator[str]:
+    def _value(self, fact: FactDeclaration, name: str, read: str, bad: str, check: str) -> Iterator[str]:
         match fact.type.kind:
             case "enum" | "key":
-                yield f"if {name} not in {self.table(frozenset(fact.type.values))}: raise LongWay"
+                yield f"if {name} not in {self.table(frozenset(fact.type.values))}: {bad}"
             case "boolean":
-                yield f"if {name} is not True and {name} is not False: raise LongWay"
+                yield f"if {name} is not True and {name} is not False: {bad}"
             case "string":
-                read = self.table(reader(fact))
-                yield f"if {name}.__class__ is not str or not {name}.isascii(): {name} = {read}({name})"
+                yield f"if {name}.__class__ is not str or not {name}.isascii():"
+                yield f" {name} = {read}({name})"
+                yield f" {check}"
             case "integer" | "number":
-                yield from self._number(fact, name)
+                yield from self._number(fact, name, read, check)
             case _:
-                yield f"{name} = {self.table(reader(fact))}({name})"
+                unit = f", {self.name(fact.currency.path)}" if isinstance(fact.currency, Fact) else ""
+                yield f"{name} = {read}({name}{unit})"
+                yield check
 
-    def _number(self, fact: FactDeclaration, name: str) -> Iterator[str]:
+    def _number(self, fact: FactDeclaration, name: str, read: str, check: str) -> Iterator[str]:
         """Small whole numbers as they are; floats too where none is calculated with, if they are short enough."""
         least, most = bounds(fact)
-        read = f"{name} = {self.table(reader(fact))}({name})"
-        fits = f"{self.table(least)} <= {name} <= {self.table(most)}"
-        yield f"if {name}.__class__ is int and {fits}: pass"
-        if fact.type.kind == "number" and fact.path not in self.program.exact:
+        yield f"if {name}.__class__ is int and {self.table(least)} <= {name} <= {self.table(most)}: pass"
+        short = fact.type.kind == "number" and fact.path not in self.program.exact
+        if short:
             # A float of at most 11 digits and 4 decimals is the only one near what it was written as.
-            yield f"elif {name}.__class__ is float and {self.table(max(least, -1e11))} <= {name} < 1e11 and round({name}, 4) == {name}: pass"
-            read = f"{name} = float({read.partition(' = ')[2]})"
-        yield f"else: {read}"
+            low = self.table(max(least, -1e11))
+            yield f"elif {name}.__class__ is float and {low} <= {name} < 1e11 and round({name}, 4) == {name}: pass"
+        yield "else:"
+        yield f" {name} = {read}({name})"
+        yield f" {check}"
+        if short:
+            yield f" if {name} is not None: {name} = float({name})"
 
     def _default(self, path: str, formula: Formula) -> Iterator[str]:
         """A fact that is the same for every request that does not give it."""

@@ -69,7 +69,7 @@ class Shape:
     atoms: tuple[Atom, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """Rules by bit (None where a bit is no rule): a shape, and the constants that fill it."""
 
@@ -80,7 +80,7 @@ class Block:
     layout: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """The rules of an action from one change of the policy to the next.
 
@@ -88,7 +88,9 @@ class Program:
     where the fact `switch` has the value; those read the facts `in_buckets`. `worked_out` tells how facts
     that a request need not give come about, each after those it reads; `users` are the general rules (bits)
     that need one of them, where buckets do not. `late` facts depend on the `route`, `optional` ones may be
-    not asked for, `exact` numbers are calculated with.
+    not asked for, `exact` numbers are calculated with. `reads` are all facts, those of texts among them, by
+    path, and in `order` each after those that it depends on; `judged` those that matter for the outcome, and
+    `lasting` those that still do once everything curable is cured.
     """
 
     action: str
@@ -104,8 +106,11 @@ class Program:
     exact: frozenset[str] = frozenset()
     route: str | None = None
     late: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     in_buckets: tuple[str, ...] = ()
+    judged: frozenset[str] = frozenset()
+    lasting: frozenset[str] = frozenset()
 
 
 def make_program(rules: ActionRules, pack: Pack, day: datetime.date | None) -> Program:
@@ -136,7 +141,8 @@ class _Maker:
     def program(self) -> Program:
         rows = [row for rule in self.rules.rules for row in self._rows(rule)]
         read = self._read(rows)
-        worked_out = dict(self._worked_out(read))
+        order = self._order(read)
+        worked_out = dict(self._worked_out(order))
         route = self.rules.route.path if self.rules.route else None
         late = _dependent({route} - {None}, worked_out)
         switch, by_value = self._switched(rows, late)
@@ -149,9 +155,10 @@ class _Maker:
         return Program(
             self.rules.action, block, tuple(self.shapes), tuple(self.layouts), switch, buckets, worked_out,
             {path: self.chosen[path] for path in sorted(read) if path in self.chosen},
-            dict(_users(general, worked_out, {*in_buckets, switch})),
+            dict(_users(general, worked_out, {*in_buckets, switch, *self._currencies(read)})),
             frozenset(path for path in read if self._is_optional(path)), frozenset(self._exact(rows, worked_out)),
-            route, late, tuple(sorted(read - set(self.chosen))), tuple(in_buckets),
+            route, late, order, tuple(sorted(order)), tuple(in_buckets),
+            frozenset(self.rules.reads), frozenset((self.rules.without_remedies or self.rules).reads),
         )  # fmt: skip
 
     def _exact(self, rows: Iterable[_Row], worked_out: Mapping[str, Formula]) -> Iterator[str]:
@@ -273,14 +280,24 @@ class _Maker:
         read = closure(self.pack, [*(path for test in set(tests) for path in paths(test)), *route, *named])
         return {path for path in read if path in self.pack.facts or path in self.chosen}
 
-    def _worked_out(self, read: set[str]) -> Iterator[tuple[str, Formula]]:
-        facts = {path: self.pack.facts[path] for path in read if path in self.pack.facts}
-        order = TopologicalSorter({path: set(inputs(self.pack, fact)) & read for path, fact in facts.items()})
-        for path in order.static_order():
-            if path in facts and path != DATE:
-                found = self._formula(facts[path])
-                if found is not None:
-                    yield path, found
+    def _order(self, read: set[str]) -> tuple[str, ...]:
+        """The facts that are read, each after those it depends on."""
+        facts = {path: self.pack.facts[path] for path in sorted(read) if path in self.pack.facts}
+        depends = {path: sorted(set(inputs(self.pack, fact)) & set(facts)) for path, fact in facts.items()}
+        return tuple(TopologicalSorter(depends).static_order())
+
+    def _worked_out(self, order: Iterable[str]) -> Iterator[tuple[str, Formula]]:
+        for path in order:
+            found = None if path == DATE else self._formula(self.pack.facts[path])
+            if found is not None:
+                yield path, found
+
+    def _currencies(self, read: Iterable[str]) -> Iterator[str]:
+        """The facts that tell the currency of bare numbers."""
+        for path in read:
+            currency = self.pack.facts[path].currency if path in self.pack.facts else None
+            if isinstance(currency, Fact):
+                yield currency.path
 
     def _formula(self, fact: FactDeclaration) -> Formula | None:
         """How a fact comes about that the request does not give; None for one that it then does not have."""

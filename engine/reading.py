@@ -1,7 +1,6 @@
 """Reading requests in a lane: where each declared fact stands in them, and its value as `engine.situation` reads it.
 
-A value that cannot be read raises NotAValue, a request of an unusual form LongWay; either way the request
-is decided the long way.
+A request of an unusual form raises LongWay, and is decided the long way.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import Any
 
 from engine.condition import Fact
 from engine.model import Action, FactDeclaration, Pack
-from engine.situation import has_bare_number, read_value
-from engine.values import MAX_DIGITS, Value
+from engine.situation import Invalid, has_bare_number, read_value
+from engine.values import MAX_DIGITS, NotAValue, Value
 
 # How many texts a fact remembers the values of.
 MAX_REMEMBERED = 4096
@@ -38,44 +37,47 @@ def places(pack: Pack, action: Action) -> Iterator[tuple[str, int, str]]:
             yield path, section, name
 
 
-def reader(fact: FactDeclaration) -> Callable[[object], Value]:
-    """How the fact's value is read; texts that were read before are remembered."""
+def reader(fact: FactDeclaration) -> Callable[..., Any]:
+    """How the fact's value is read, given what was sent and the currency of bare numbers, if a fact tells it.
+
+    What cannot be read gives an Invalid. Texts that were read before are remembered.
+    """
     currency = fact.currency if isinstance(fact.currency, str) else None
     remembered: dict[str, Value] = {}
 
-    def read(raw: Any) -> Value:
-        if raw.__class__ is not str:
-            if isinstance(fact.currency, Fact) and has_bare_number(raw):
-                raise LongWay
-            return read_value(raw, fact, currency)
-        value = remembered.get(raw)
-        if value is None:
-            value = read_value(raw, fact, currency)
-            if len(remembered) < MAX_REMEMBERED:
-                remembered[raw] = value
+    def read(raw: Any, unit: Any = None) -> Any:
+        value = remembered.get(raw) if raw.__class__ is str else None
+        if value is not None:
+            return value
+        if isinstance(fact.currency, Fact) and has_bare_number(raw) and unit.__class__ is not str:
+            raise LongWay
+        try:
+            value = read_value(raw, fact, currency or unit)
+        except NotAValue as error:
+            return Invalid(fact.path, raw, str(error))
+        if raw.__class__ is str and len(remembered) < MAX_REMEMBERED:
+            remembered[raw] = value
         return value
 
     return read
 
 
-def checker(fact: FactDeclaration) -> Callable[[object], object]:
+def checker(fact: FactDeclaration) -> Callable[[Any], Any]:
     """How a value is checked that nobody reads: what most values look like is told at once."""
     read = reader(fact)
     least, most = bounds(fact)
     values = frozenset(fact.type.values)
 
-    def whole(raw: Any) -> object:
+    def whole(raw: Any) -> Any:
         return raw if raw.__class__ is int and least <= raw <= most else read(raw)
 
-    def text(raw: Any) -> object:
+    def text(raw: Any) -> Any:
         return raw if raw.__class__ is str and raw.isascii() else read(raw)
 
-    def one_of(raw: Any) -> object:
-        return raw if raw in values else read(raw)
+    def one_of(raw: Any) -> Any:
+        return raw if raw.__class__ is str and raw in values else read(raw)
 
-    kinds: dict[str, Callable[[Any], object]] = {
-        "integer": whole, "number": whole, "string": text, "enum": one_of, "key": one_of,
-    }  # fmt: skip
+    kinds = {"integer": whole, "number": whole, "string": text, "enum": one_of, "key": one_of}
     return kinds.get(fact.type.kind, read)
 
 
@@ -85,20 +87,26 @@ def bounds(fact: FactDeclaration) -> tuple[int, int]:
     return -most if fact.minimum is None else math.ceil(fact.minimum), most
 
 
-def unread(sent: Mapping[Any, Any], read: Collection[str], others: Mapping[str, Callable[[object], object]]) -> bool:
-    """Checks the values of facts that were sent and that no rule reads; whether any is not declared at all."""
-    strange = False
+def unread(
+    sent: Mapping[Any, Any], read: Collection[str], others: Mapping[str, Callable[[Any], Any]], strange: bool, bad: Any
+) -> tuple[bool, Any]:
+    """Checks the values of facts that were sent and that no rule reads.
+
+    Gives whether any is not declared at all, and the invalid ones, added to what was found before.
+    """
     for name, raw in sent.items():
         if name in read or raw is None:
             continue
         check = others.get(name)
         if check is not None:
-            check(raw)
+            value = check(raw)
+            if value.__class__ is Invalid:
+                bad = (bad, value)
         elif name.__class__ is str:
             strange = True
         else:
             raise LongWay
-    return strange
+    return strange, bad
 
 
 def texts(section: Mapping[Any, Any]) -> None:

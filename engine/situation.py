@@ -90,6 +90,11 @@ class Situation:
             known = self._states[path] = self._find(path)
         return known
 
+    def value(self, path: str) -> Value | None:
+        """The value of the fact at `path`; None if it has none."""
+        state = self.state(path)
+        return state.value if isinstance(state, Known) else None
+
     def invalid(self) -> tuple[Invalid, ...]:
         """Every given value that its fact cannot have, by path."""
         for path in self.given:

@@ -6,6 +6,7 @@ A stencil is cut by telling the verdict with marks in place of values, so that i
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -17,10 +18,15 @@ from engine.model import Rule
 from engine.situation import Situation
 from engine.texts import PLACEHOLDER, Speaker
 
-# What fills a hole: a value said within a text, the day of a deadline, or the list of what is missing.
-Kind: TypeAlias = Literal["said", "due", "missing"]
-_SAID, _DUE, _MISSING = "\x00", "\x01", "\x02"
-_HOLE = re.compile(r'\\u0000(?P<said>.*?)\\u0000|"\\u0001(?P<due>.*?)\\u0001"|(?P<missing>"\\u0002")')
+# What fills a hole: a value said within a text, the day of a deadline, or one of three lists.
+Kind: TypeAlias = Literal["said", "due", "missing", "invalid", "warnings"]
+_SAID, _DUE, _DAY = "\x00", "\x01", "\x02"
+_LISTS = {"missing": "\x03", "invalid": "\x04", "warnings": "\x05"}
+_MARKS = frozenset({_SAID, _DUE, _DAY, *_LISTS.values()})
+_HOLE = re.compile(
+    r'\\u0000(?P<said>.*?)\\u0000|"\\u0001(?P<due>.*?)\\u0001"'
+    r'|(?P<missing>"\\u0003")|(?P<invalid>"\\u0004")|(?P<warnings>"\\u0005")'
+)
 
 
 class NotToBeCut(Exception):
@@ -36,28 +42,32 @@ class Marker(Speaker):
         return f"{_DUE}{deadline.path}{_DUE}" if isinstance(deadline, Fact) else super().deadline(rule, situation)
 
     def _fill(self, text: str, _situation: Situation) -> str:
-        if not {_SAID, _DUE, _MISSING}.isdisjoint(text):
+        if not _MARKS.isdisjoint(text):
             raise NotToBeCut
         return PLACEHOLDER.sub(lambda found: f"{_SAID}{found[1]}{_SAID}", text)
 
 
 class Stencil:
-    """The JSON text of decisions that say the same, but for the facts they name and those they miss."""
+    """The JSON text of decisions that say the same, but for the day, the facts they name and those they miss.
 
-    def __init__(self, verdict: Verdict, parts: Parts, *, misses: bool) -> None:
+    `odd` ones have holes for what is invalid and for warnings, too.
+    """
+
+    def __init__(self, verdict: Verdict, parts: Parts, *, misses: bool, odd: bool) -> None:
         marked = contract(verdict, parts)
-        if misses:
-            marked["missing"] = _MISSING
-        self._pieces = list(_pieces(json.dumps(marked, ensure_ascii=False)))
+        marked["policy"]["as_of"] = _DAY
+        for name in (["missing"] if misses else []) + (["invalid", "warnings"] if odd else []):
+            marked[name] = _LISTS[name]
+        # The day comes last of all.
+        text, _, self._end = json.dumps(marked, ensure_ascii=False).rpartition("\\u0002")
+        self._pieces = list(_pieces(text))
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether there is nothing to fill in."""
-        return len(self._pieces) == 1
-
-    def text(self, fill: Callable[[Kind, str], str]) -> str:
+    def text(self, day: datetime.date, fill: Callable[[Kind, str], str]) -> str:
         """The text; `fill` gives the JSON text for a hole (within quotes for what is said), by kind and path."""
-        return "".join([piece if piece.__class__ is str else fill(*piece) for piece in self._pieces])
+        if len(self._pieces) == 1:
+            return f"{self._pieces[0]}{day}{self._end}"
+        text = "".join([piece if piece.__class__ is str else fill(*piece) for piece in self._pieces])
+        return f"{text}{day}{self._end}"
 
 
 def _pieces(text: str) -> Iterator[str | tuple[Kind, str]]:

@@ -695,8 +695,8 @@ def difference(gate: Gate, request: Data) -> str | None:
 
 
 def shown(decision: Decision) -> str:
-    """A decision as JSON text, with the rules that it has at hand."""
-    return json.dumps([decision.to_dict(), decision.rules], ensure_ascii=False)
+    """A decision as JSON text, with the rules that it has at hand, and in full; the text it gives itself first."""
+    return f"{decision.to_json()} {decision.rules} {json.dumps(decision.to_dict(), ensure_ascii=False)}"
 
 
 def routed(rules: ActionRules) -> list[Data]:

@@ -1,0 +1,118 @@
+"""Counters: from the key that a lane gives to a verdict, found once for each key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from engine.blocks import Masked
+from engine.compiled import Compiled
+from engine.decision import Verdict
+from engine.lane import Lane, make_lane
+from engine.model import Pack
+from engine.program import Layout
+from engine.tally import Tally, lasting, tally
+
+# How many keys a counter remembers the verdicts of.
+MAX_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted(Verdict):
+    """A verdict with the bits behind it, general rules first.
+
+    `clash` says that it may be open because of two currencies, or of a result too large.
+    """
+
+    tally: Tally = field(kw_only=True)
+    layout: Layout = field(kw_only=True)
+    possible: int = field(kw_only=True)
+    unknown: int = field(kw_only=True)
+    clash: bool = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bits:
+    """All bits in one row, general rules first, and whether something clashed."""
+
+    possible: int
+    unknown: int
+    clash: bool
+
+
+class Counter:
+    """The verdicts of an action's rules, by the keys of its lane."""
+
+    def __init__(self, pack: Pack, compiled: Compiled) -> None:
+        self.program = compiled.program
+        self.lane: Lane = make_lane(pack, compiled)
+        self.counted: dict[Any, Counted] = {}
+        self._routes = pack.facts[self.program.route].type.values if self.program.route else ()
+        self._lasting = lru_cache(maxsize=256)(lasting)
+
+    def count(self, key: Any) -> Counted:
+        """The verdict of a key; look it up in `counted` first."""
+        return self._remember(key, self._count(key, (False, False)))
+
+    def spoiled(self, key: Any, bad: frozenset[str]) -> Counted:
+        """The verdict of a key where these facts are invalid."""
+        program = self.program
+        flags = (not bad.isdisjoint(program.judged), not bad.isdisjoint(program.lasting))
+        return self.counted.get((key, flags)) or self._remember((key, flags), self._count(key, flags))
+
+    def invalidated(self, verdict: Counted) -> Counted:
+        """The verdict, where it turns out that it is open because of what is invalid."""
+        known = self.counted.get(verdict)
+        return known or self._remember(verdict, replace(verdict, cause="invalid_facts"))
+
+    def _remember(self, key: Any, counted: Counted) -> Counted:
+        if len(self.counted) >= MAX_REMEMBERED:
+            self.counted.clear()
+        self.counted[key] = counted
+        return counted
+
+    def _count(self, key: Any, invalid: tuple[bool, bool]) -> Counted:
+        """The verdict; whether a fact that the rules read is invalid, and one that the lasting rules do."""
+        if not self._routes:
+            bits, layout = self._spread(key[:2], key[2:]), self._layout(key[2:])
+            return _counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid[0]), layout)
+        given, bucket = key[0], key[1 + len(self._routes) :]
+        layout = self._layout(bucket)
+        spread = [self._spread(each, bucket) for each in key[1 : 1 + len(self._routes)]]
+        tallies = [tally(layout, bits.possible, bits.unknown, invalid=invalid[0]) for bits in spread]
+        places = range(len(tallies)) if given is None else [self._routes.index(given)]
+        place = min(places, key=lambda each: tallies[each].finality)
+        answered = self._routes[place]
+        allowed = tallies[place].outcome == "allow"
+        route = answered if allowed else self._open_route(spread, layout, invalid=invalid[1])
+        return _counted(spread[place], tallies[place], layout, route, answered)
+
+    def _open_route(self, spread: list[_Bits], layout: Layout, *, invalid: bool) -> str | None:
+        """The first route that would allow, everything curable being cured."""
+        left = self._lasting(layout)
+        for route, bits in zip(self._routes, spread, strict=True):
+            if tally(layout, bits.possible & left, bits.unknown, invalid=invalid).outcome == "allow":
+                return route
+        return None
+
+    def _layout(self, bucket: tuple[Any, ...]) -> Layout:
+        return self.program.layouts[bucket[2] if bucket else self.program.general.layout]
+
+    def _spread(self, general: Masked, bucket: tuple[Any, ...]) -> _Bits:
+        own = len(self.program.general.rules)
+        bits = _Bits(general[0], general[1] & (1 << own) - 1, bool(general[1] >> own & 1))
+        if not bucket:
+            return bits
+        others = len(self._layout(bucket).roles) - own
+        unknown = bits.unknown | (bucket[1] & (1 << others) - 1) << own
+        return _Bits(bits.possible | bucket[0] << own, unknown, bits.clash or bool(bucket[1] >> others & 1))
+
+
+def _counted(
+    bits: _Bits, counted: Tally, layout: Layout, route: str | None = None, answered: str | None = None
+) -> Counted:
+    return Counted(
+        counted.outcome, counted.cause, route, answered,
+        tally=counted, layout=layout, possible=bits.possible, unknown=bits.unknown, clash=bits.clash,
+    )  # fmt: skip
