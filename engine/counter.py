@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from engine.compiled import Compiled
 from engine.decision import Verdict
 from engine.lane import Lane, make_lane
 from engine.model import Pack
-from engine.program import Layout
+from engine.program import Layout, Program
 from engine.tally import Tally, lasting, tally
 
 # How many keys a counter remembers the verdicts of.
@@ -49,6 +50,7 @@ class Counter:
         self.lane: Lane = make_lane(pack, compiled)
         self.counted: dict[Any, Counted] = {}
         self._routes = pack.facts[self.program.route].type.values if self.program.route else ()
+        self._left = _left_by_route(self.program)
         self._lasting = lru_cache(maxsize=256)(lasting)
 
     def count(self, key: Any) -> Counted:
@@ -77,9 +79,9 @@ class Counter:
         if not self._routes:
             bits, layout = self._spread(key[:2], key[2:]), self._layout(key[2:])
             return _counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid[0]), layout)
-        given, bucket = key[0], key[1 + len(self._routes) :]
+        given, general, bucket = self._by_route(key)
         layout = self._layout(bucket)
-        spread = [self._spread(each, bucket) for each in key[1 : 1 + len(self._routes)]]
+        spread = [self._spread(each, bucket) for each in general]
         tallies = [tally(layout, bits.possible, bits.unknown, invalid=invalid[0]) for bits in spread]
         places = range(len(tallies)) if given is None else [self._routes.index(given)]
         place = min(places, key=lambda each: tallies[each].finality)
@@ -87,6 +89,14 @@ class Counter:
         allowed = tallies[place].outcome == "allow"
         route = answered if allowed else self._open_route(spread, layout, invalid=invalid[1])
         return _counted(spread[place], tallies[place], layout, route, answered)
+
+    def _by_route(self, key: Any) -> tuple[Any, list[Masked], tuple[Any, ...]]:
+        """The route given, the masks of the general rules for each route, and those of a bucket."""
+        if not self.program.late_is_simple:
+            count = 1 + len(self._routes)
+            return key[0], list(key[1:count]), key[count:]
+        possible, unknown = key[1], key[2]
+        return key[0], [(possible & self._left[route], unknown) for route in self._routes], key[3:]
 
     def _open_route(self, spread: list[_Bits], layout: Layout, *, invalid: bool) -> str | None:
         """The first route that would allow, everything curable being cured."""
@@ -107,6 +117,14 @@ class Counter:
         others = len(self._layout(bucket).roles) - own
         unknown = bits.unknown | (bucket[1] & (1 << others) - 1) << own
         return _Bits(bits.possible | bucket[0] << own, unknown, bits.clash or bool(bucket[1] >> others & 1))
+
+
+def _left_by_route(program: Program) -> dict[Any, int]:
+    """The general rules that the grid of the route leaves possible, by route."""
+    grids = {grid.path: grid for grid in program.shapes[program.general.shape].grids}
+    grid = grids.get(program.route or "")
+    left: dict[Any, int] = defaultdict(lambda: -1 if grid is None else grid.other.possible)
+    return left if grid is None else left | {value: masks.possible for value, masks in grid.named}
 
 
 def _counted(

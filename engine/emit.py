@@ -20,7 +20,7 @@ from engine.condition import ALWAYS, EQUALITY, All, Any, Compare, Condition, Fac
 from engine.kleene import Truth, operate
 from engine.model import Arithmetic, Choice, FactDeclaration
 from engine.situation import reckon
-from engine.values import NUMBER_KINDS, TEXT_KINDS
+from engine.values import NUMBER_KINDS, TEXT_KINDS, Money
 
 
 class _NotAsked:
@@ -54,10 +54,19 @@ class Formula:
 @lru_cache(maxsize=4096)
 def compiled(source: str) -> Callable[..., Anything]:
     """The function `f` that a generated source defines."""
-    namespace: dict[str, Anything] = {"NOT_ASKED": NOT_ASKED, "operate": operate, "reckon": reckon}
+    namespace: dict[str, Anything] = {"NOT_ASKED": NOT_ASKED, "operate": operate, "reckon": reckon, "weigh": weigh}
     exec(compile(source, "<generated>", "exec"), namespace)  # noqa: S102  # nothing but our own names is in it
     function: Callable[..., Anything] = namespace["f"]
     return function
+
+
+def weigh(left: Anything, right: Anything) -> int | None:
+    """Negative, zero or positive as money is less than, equal to or more than other money (or 0); None if they clash."""
+    if left.__class__ is Money and right.__class__ is Money and left.currency != right.currency:
+        return None
+    one = left.amount if left.__class__ is Money else left
+    other = right.amount if right.__class__ is Money else right
+    return (one > other) - (one < other)
 
 
 def formula(condition: Condition, optional: Mapping[str, bool]) -> Formula:
@@ -235,5 +244,9 @@ def _defined(comparison: Compare, left: str, writer: _Writer) -> str:
     if "money" in (comparison.type.kind, comparison.type.item and comparison.type.item.kind):
         pairs = [Compare(comparison.path, "is", (each,), comparison.type) for each in comparison.right]
         writer.clashes += [tuple(dict.fromkeys(pair.facts())) for pair in pairs]
+    if comparison.type.kind == "money" and comparison.operator in _SYMBOLS:
+        unknown = " or ".join(f"{name} is None" for name in dict.fromkeys((left, *right)) if not name.startswith("k["))
+        weighed = f"(w := weigh({left}, {right[0]})) is None"
+        return f"None if {unknown} or {weighed} else w {_SYMBOLS[comparison.operator]} 0"
     operator, kind = writer.constant(comparison.operator), writer.constant(comparison.type)
     return f"None if {left} is None else operate({operator}, {left}, [{', '.join(right)}], {kind})"

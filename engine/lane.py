@@ -6,7 +6,7 @@ a currency that cannot be told) makes it step aside: it raises, and the request 
 which is `engine.decide`. Names, values and tables reach the code as numbered globals, never as text.
 
 A lane gives a key: the masks of the rules, or, where a route matters, the route given (or None) and then
-the masks for each route; where there are buckets, those of the bucket and its layout as well. It also gives
+the masks for each route (or once, where only the route itself is late); where there are buckets, those of the bucket and its layout as well. It also gives
 the day and what it knows of the facts, the bucket, whether the request holds facts that nobody declared,
 and its invalid facts (pairs of the others and one; None for none).
 """
@@ -146,6 +146,8 @@ class _LaneWriter(BlockWriter):
         if not parameters:
             return f"(p, u{bucket})"
         assert self.program.route is not None
+        if self.program.late_is_simple:
+            return f"({parameters[2]}, p, u{bucket})"
         routes = self.pack.facts[self.program.route].type.values
         found = [f"late(p, u, {', '.join([self.table(route), *parameters[3:]])})" for route in routes]
         return f"({parameters[2]}, {', '.join(found)}{bucket})"

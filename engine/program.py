@@ -112,6 +112,12 @@ class Program:
     judged: frozenset[str] = frozenset()
     lasting: frozenset[str] = frozenset()
 
+    @property
+    def late_is_simple(self) -> bool:
+        """Whether nothing depends on the route but what its own grid says."""
+        atoms = self.shapes[self.general.shape].atoms
+        return self.late <= {self.route} and all(self.route not in atom.formula.paths for atom in atoms)
+
 
 def make_program(rules: ActionRules, pack: Pack, day: datetime.date | None) -> Program:
     """The program of an action's rules, with the pack's readings and its tables as of the day."""

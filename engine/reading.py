@@ -43,10 +43,10 @@ def reader(fact: FactDeclaration) -> Callable[..., Any]:
     What cannot be read gives an Invalid. Texts that were read before are remembered.
     """
     currency = fact.currency if isinstance(fact.currency, str) else None
-    remembered: dict[str, Value] = {}
+    remembered: dict[str, Value | Invalid] = {}
 
     def read(raw: Any, unit: Any = None) -> Any:
-        value = remembered.get(raw) if raw.__class__ is str else None
+        value: Value | Invalid | None = remembered.get(raw) if raw.__class__ is str else None
         if value is not None:
             return value
         if isinstance(fact.currency, Fact) and has_bare_number(raw) and unit.__class__ is not str:
@@ -54,7 +54,7 @@ def reader(fact: FactDeclaration) -> Callable[..., Any]:
         try:
             value = read_value(raw, fact, currency or unit)
         except NotAValue as error:
-            return Invalid(fact.path, raw, str(error))
+            value = Invalid(fact.path, raw, str(error))
         if raw.__class__ is str and len(remembered) < MAX_REMEMBERED:
             remembered[raw] = value
         return value

@@ -78,6 +78,11 @@ class Situation:
         kept = {"readings": self._readings, "without": self._without, "unset": self._unset}
         return Situation(self.pack, self.action, given, self.date, **{**kept, **changes})
 
+    def knowing(self, values: Mapping[str, Value]) -> Situation:
+        """The same situation, in which these facts are known already, and not worked out again."""
+        self._states.update((path, Known(value)) for path, value in values.items())
+        return self
+
     @property
     def readings(self) -> Mapping[str, str]:
         """The readings that are chosen otherwise than in the pack."""

@@ -54,21 +54,23 @@ class Voice:
 
     def known(self, verdict: Counted, facts: Facts) -> dict[str, Any]:
         """The values of the facts by path, for the route that the verdict is about."""
-        found = dict(zip(self.program.reads, facts[1:], strict=True))
+        found = {path: _exact(value) for path, value in zip(self.program.reads, facts[1:], strict=True)}
         if verdict.answered_for is not None and self.program.route is not None:
             found[self.program.route] = verdict.answered_for
         return found
 
     def value(self, path: str, known: dict[str, Any]) -> Any:
         """The value of a fact, None if it has none; worked out from those known by path if it has to be."""
+        value = self._value(path, known)
+        return None if value is NOT_ASKED else value
+
+    def _value(self, path: str, known: dict[str, Any]) -> Any:
         value = known.get(path)
         how = self.program.worked_out.get(path)
         if value is None and how is not None:
-            found = how.function()(*[self.value(other, known) for other in how.paths], how.constants)
+            found = how.function()(*[self._value(other, known) for other in how.paths], how.constants)
             value = known[path] = found
-        if value.__class__ is float:
-            return exact(Decimal(repr(value)))
-        return None if value is NOT_ASKED or value.__class__ is Invalid else value
+        return None if value.__class__ is Invalid else value
 
 
 class Telling:
@@ -103,20 +105,22 @@ class Telling:
 
     def json(self, verdict: Counted, facts: Facts) -> str | None:
         """The whole decision as JSON text."""
-        stencil = self._stencil(verdict, odd=False)
-        return stencil and stencil.text(facts[0], _Filling(self, verdict, facts, (), ()).fill)
+        stencil = self._stencils.get((verdict, False)) or self._stencil(verdict, odd=False)
+        return None if stencil is None else stencil.text(facts[0], _Filling(self, verdict, facts, (), ()).fill)
 
     def odd_json(
         self, verdict: Counted, facts: Facts, bad: tuple[Invalid, ...], warnings: tuple[str, ...]
     ) -> str | None:
         """The JSON text where facts are invalid, or nobody declared them."""
         stencil = self._stencil(verdict, odd=True)
-        return stencil and stencil.text(facts[0], _Filling(self, verdict, facts, bad, warnings).fill)
+        return None if stencil is None else stencil.text(facts[0], _Filling(self, verdict, facts, bad, warnings).fill)
 
     def why(self, verdict: Counted, facts: Facts, bad: tuple[Invalid, ...]) -> Unknown:
         """What keeps the outcome open."""
-        if not verdict.tally.undecided:
-            return NOTHING
+        return self.whys(verdict, facts, bad)[0] if verdict.tally.undecided else NOTHING
+
+    def whys(self, verdict: Counted, facts: Facts, bad: tuple[Invalid, ...]) -> tuple[Unknown, str]:
+        """What keeps an undecided outcome open, and what is missing as JSON text."""
         whys = self._whys.get(verdict)
         if whys is None:
             _make_room(self._whys)
@@ -146,10 +150,10 @@ class Telling:
     def _situation(self, verdict: Counted, facts: Facts, bad: tuple[Invalid, ...]) -> Situation:
         """What is known of the facts; what follows from them is worked out again, with its reasons."""
         pack, program = self.voice.pack, self.voice.program
-        known = self.voice.known(verdict, facts)
-        given = {path: value for path, value in known.items() if value is not NOT_ASKED}
-        given |= {each.path: each.value for each in bad}
-        return Situation(pack, pack.actions[program.action], given, facts[0])
+        known = self.voice.known(verdict, facts).items()
+        values = {path: value for path, value in known if value is not None and value is not NOT_ASKED}
+        given = {each.path: each.value for each in bad}
+        return Situation(pack, pack.actions[program.action], given, facts[0]).knowing(values)
 
     def _why(self, verdict: Counted, situation: Situation) -> Unknown:
         certain, possible = override(verdict.layout, verdict.possible & ~verdict.unknown, verdict.possible)
@@ -211,15 +215,16 @@ class _Whys:
 
     def __init__(self, places: tuple[int, ...]) -> None:
         self._places = places
-        self._known: dict[Any, Unknown] = {}
+        self._known: dict[Any, tuple[Unknown, str]] = {}
 
-    def of(self, facts: Facts, bad: tuple[Invalid, ...], find: Callable[[], Unknown]) -> Unknown:
+    def of(self, facts: Facts, bad: tuple[Invalid, ...], find: Callable[[], Unknown]) -> tuple[Unknown, str]:
         """What keeps it open with these facts; found once."""
         key = (*[facts[place] for place in self._places], *[each.path for each in bad])
         known = self._known.get(key)
         if known is None:
             _make_room(self._known)
-            known = self._known[key] = find()
+            why = find()
+            known = self._known[key] = (why, json.dumps(sorted(why.missing), ensure_ascii=False))
         return known
 
 
@@ -239,8 +244,7 @@ class _Filling:
         """The JSON text for a hole (within quotes for what is said)."""
         match kind:
             case "missing":
-                why = self._telling.why(self._verdict, self._facts, self._bad)
-                return json.dumps(sorted(why.missing), ensure_ascii=False)
+                return self._telling.whys(self._verdict, self._facts, self._bad)[1]
             case "invalid":
                 return json.dumps(records(tuple(self._invalid())), ensure_ascii=False)
             case "warnings":
@@ -260,6 +264,11 @@ class _Filling:
     def _invalid(self) -> Iterator[InvalidFact]:
         why = self._telling.why(self._verdict, self._facts, self._bad)
         return invalid_facts(self._bad, why, self._value)
+
+
+def _exact(value: Any) -> Any:
+    """The value; of a number that a lane kept as it was sent, the exact one."""
+    return exact(Decimal(repr(value))) if value.__class__ is float else value
 
 
 def _make_room(remembered: dict[Any, Any]) -> None:

@@ -99,9 +99,11 @@ def exact(number: Decimal) -> Decimal:
         raise NotAValue("is not finite")
     if not number:
         return Decimal(0)
+    sign, digits, exponent = number.as_tuple()
+    if -MAX_DECIMALS <= int(exponent) <= 0 and len(digits) <= MAX_DIGITS:
+        return number.normalize()  # nearly all numbers; this cannot round so few digits
     if number.adjusted() >= MAX_DIGITS:
         raise NotAValue(f"has more than {MAX_DIGITS} significant digits")
-    sign, digits, exponent = number.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
     exponent = int(exponent) + len(digits) - len(significant)
     if exponent < -MAX_DECIMALS:
