@@ -28,7 +28,8 @@ def parse_json_line(data: bytes) -> Any:
             value = _reader()(data)
         except Exception:  # noqa: BLE001  # whatever it is, the strict reader says it better
             return parse_json(data.decode("utf-8"))
-        if data.count(b":") == _members(value):
+        colons = data.count(b":")
+        if colons == _first_members(value) or colons == _members(value):
             return value
     return parse_json(data.decode("utf-8"))
 
@@ -38,6 +39,20 @@ def _reader() -> Callable[[bytes], Any]:
     from msgspec.json import Decoder  # noqa: PLC0415  # loaded for streams alone
 
     return Decoder(float_hook=Decimal).decode
+
+
+def _first_members(value: Any) -> int:
+    """How many members the first levels of a request have: never more than there are."""
+    if value.__class__ is not dict:
+        return 0
+    count = len(value)
+    for section in value.values():
+        if section.__class__ is dict:
+            count += len(section)
+            properties = section.get("properties")
+            if properties.__class__ is dict:
+                count += len(properties)
+    return count
 
 
 def _members(value: Any) -> int:
