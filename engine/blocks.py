@@ -8,7 +8,7 @@ currencies, or a result too large.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +20,7 @@ from engine.program import Atom, Block, Shape
 
 Masked: TypeAlias = tuple[int, int]
 # What generated code may name.
-NAMES = {"NOT_ASKED": NOT_ASKED, "left": bisect_left, "right": bisect_right, "ask": ask}
+NAMES = {"NOT_ASKED": NOT_ASKED, "bisect": bisect_right, "ask": ask}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class BlockWriter:
         """Lines for a known value; a number that is not `exact` is an int or a float."""
         if grid.scale is not None:
             number = exact and grid.kind == "number"
-            yield f"b = {self.constant(grid.scale.bounds)}; v = {f'float({name})' if number else name}"
-            yield f"p &= {self.table(possible(grid.scale))}[left(b, v) + right(b, v)]"
+            value = f"float({name})" if number else name
+            yield f"p &= {self.table(possible(grid.scale))}[bisect({self.constant(grid.scale.bounds)}, {value})]"
         elif grid.scales:
             yield from self._money(grid.scales, name)
         elif grid.tests:
@@ -150,7 +150,7 @@ class BlockWriter:
         bounds = ", ".join(self.constant(scale.bounds) for _, scale in scales)
         table = self.table(by_currency)
         yield f"g, o, b = {table}.get({name}.currency) or {table}['']"
-        yield f"b = ({bounds},)[b]; v = float({name}.amount); v = left(b, v) + right(b, v)"
+        yield f"v = bisect(({bounds},)[b], float({name}.amount))"
         yield "p &= g[v]; u |= o[v]"
 
 

@@ -9,7 +9,6 @@ import datetime
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -34,6 +33,7 @@ class Compiled:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.buckets = Buckets(self)
         self._shapes: dict[tuple[int, bool], Runnable] = {}
 
     def code(self, block: Block) -> Runnable:
@@ -45,19 +45,23 @@ class Compiled:
             found = self._shapes[kind] = runnable(shape, self.program.optional, paths)
         return found
 
-    @cached_property
-    def buckets(self) -> dict[Any, Bucket]:
-        """The buckets by the value that leads to each: code, tables, constants, layout, and the block itself."""
-        found = {}
-        for value, block in self.program.buckets.items():
-            code = self.code(block)
-            found[value] = (code.function, code.tables, constants(block), block.layout, block)
-        return found
-
     def arguments(self, block: Block, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """What the code of a block takes, given the facts' values by path (None is unknown)."""
         code = self.code(block)
         return (*[values[path] for path in code.paths], code.tables, constants(block))
+
+
+class Buckets(dict[Any, Bucket]):
+    """The buckets by the value that leads to each: code, tables, constants, layout, and the block itself."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+
+    def __missing__(self, value: Any) -> Bucket:
+        block = self._compiled.program.buckets[value]
+        code = self._compiled.code(block)
+        found = self[value] = (code.function, code.tables, constants(block), block.layout, block)
+        return found
 
 
 class Checked:
@@ -142,9 +146,12 @@ class Undirected:
         return _applying(block, *code.code(block).function(*code.arguments(block, self.values)))
 
 
-def compiled(rules: ActionRules, pack: Pack, day: datetime.date) -> Compiled:
-    """The code of rules that are in force on a day, made once."""
-    return _prepare(rules, pack, day).compiled
+def adopt(rules: ActionRules, pack: Pack, code: Callable[[], Compiled]) -> None:
+    """Match these rules with code that was made elsewhere, unless there is some already."""
+    with _preparing:
+        known = _prepared.get(rules)
+        if known is None or known.pack is not pack:
+            _keep(rules, pack, code())
 
 
 class _Values(dict[str, Any]):
@@ -204,10 +211,14 @@ _preparing = threading.Lock()
 def _prepare(rules: ActionRules, pack: Pack, day: datetime.date | None) -> Prepared:
     """What was prepared for these rules; it goes when the rules go."""
     with _preparing:
-        prepared = _prepared.get(rules)
-        if prepared is None or prepared.pack is not pack:
-            code = Compiled(make_program(rules, pack, day))
-            prepared = _prepared[rules] = Prepared(code, rules, pack)
-            if rules.without_remedies is not None:
-                _prepared[rules.without_remedies] = Prepared(code, rules.without_remedies, pack)
-        return prepared
+        known = _prepared.get(rules)
+        if known is None or known.pack is not pack:
+            known = _keep(rules, pack, Compiled(make_program(rules, pack, day)))
+        return known
+
+
+def _keep(rules: ActionRules, pack: Pack, code: Compiled) -> Prepared:
+    if rules.without_remedies is not None:
+        _prepared[rules.without_remedies] = Prepared(code, rules.without_remedies, pack)
+    prepared = _prepared[rules] = Prepared(code, rules, pack)
+    return prepared

@@ -10,6 +10,7 @@ from typing import Any
 from engine.blocks import Masked
 from engine.compiled import Compiled
 from engine.decision import Verdict
+from engine.grid import Masks
 from engine.lane import Lane, make_lane
 from engine.model import Pack
 from engine.program import Layout, Program
@@ -23,7 +24,7 @@ MAX_REMEMBERED = 20_000
 class Counted(Verdict):
     """A verdict with the bits behind it, general rules first.
 
-    `clash` says that it may be open because of two currencies, or of a result too large.
+    `clash` says that it is open, and may be so because of two currencies, or of a result too large.
     """
 
     tally: Tally = field(kw_only=True)
@@ -50,7 +51,7 @@ class Counter:
         self.lane: Lane = make_lane(pack, compiled)
         self.counted: dict[Any, Counted] = {}
         self._routes = pack.facts[self.program.route].type.values if self.program.route else ()
-        self._left = _left_by_route(self.program)
+        self._left, self._grid = _left_by_route(self.program)
         self._lasting = lru_cache(maxsize=256)(lasting)
 
     def count(self, key: Any) -> Counted:
@@ -78,7 +79,9 @@ class Counter:
         """The verdict; whether a fact that the rules read is invalid, and one that the lasting rules do."""
         if not self._routes:
             bits, layout = self._spread(key[:2], key[2:]), self._layout(key[2:])
-            return _counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid[0]), layout)
+            return self._counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid[0]), layout)
+        if key[0] is False:
+            return self._astray(key, invalid[0])
         given, general, bucket = self._by_route(key)
         layout = self._layout(bucket)
         spread = [self._spread(each, bucket) for each in general]
@@ -88,7 +91,14 @@ class Counter:
         answered = self._routes[place]
         allowed = tallies[place].outcome == "allow"
         route = answered if allowed else self._open_route(spread, layout, invalid=invalid[1])
-        return _counted(spread[place], tallies[place], layout, route, answered)
+        return self._counted(spread[place], tallies[place], layout, route, answered)
+
+    def _astray(self, key: Any, invalid: bool) -> Counted:
+        """The verdict where the route given is none: nothing replaces it, and what depends on it is open."""
+        layout, grid = self._layout(key[3:]), self._grid
+        possible, unknown = (key[1], key[2]) if grid is None else (key[1] & grid.possible, key[2] | grid.unknown)
+        bits = self._spread((possible, unknown), key[3:])
+        return self._counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid), layout)
 
     def _by_route(self, key: Any) -> tuple[Any, list[Masked], tuple[Any, ...]]:
         """The route given, the masks of the general rules for each route, and those of a bucket."""
@@ -97,6 +107,18 @@ class Counter:
             return key[0], list(key[1:count]), key[count:]
         possible, unknown = key[1], key[2]
         return key[0], [(possible & self._left[route], unknown) for route in self._routes], key[3:]
+
+    def _counted(
+        self, bits: _Bits, counted: Tally, layout: Layout, route: str | None = None, answered: str | None = None
+    ) -> Counted:
+        general = self.program.general.rules
+        # With a bucket the same bits stand for the rules of that bucket.
+        rules = None if self.program.buckets else tuple([general[bit] or "" for bit in counted.reasons])
+        return Counted(
+            counted.outcome, counted.cause, route, answered, rules,
+            tally=counted, layout=layout, possible=bits.possible, unknown=bits.unknown,
+            clash=bits.clash and bool(counted.undecided),
+        )  # fmt: skip
 
     def _open_route(self, spread: list[_Bits], layout: Layout, *, invalid: bool) -> str | None:
         """The first route that would allow, everything curable being cured."""
@@ -119,18 +141,11 @@ class Counter:
         return _Bits(bits.possible | bucket[0] << own, unknown, bits.clash or bool(bucket[1] >> others & 1))
 
 
-def _left_by_route(program: Program) -> dict[Any, int]:
-    """The general rules that the grid of the route leaves possible, by route."""
+def _left_by_route(program: Program) -> tuple[dict[Any, int], Masks | None]:
+    """The general rules that the grid of the route leaves possible, by route; and its masks where there is none."""
     grids = {grid.path: grid for grid in program.shapes[program.general.shape].grids}
     grid = grids.get(program.route or "")
-    left: dict[Any, int] = defaultdict(lambda: -1 if grid is None else grid.other.possible)
-    return left if grid is None else left | {value: masks.possible for value, masks in grid.named}
-
-
-def _counted(
-    bits: _Bits, counted: Tally, layout: Layout, route: str | None = None, answered: str | None = None
-) -> Counted:
-    return Counted(
-        counted.outcome, counted.cause, route, answered,
-        tally=counted, layout=layout, possible=bits.possible, unknown=bits.unknown, clash=bits.clash,
-    )  # fmt: skip
+    if grid is None:
+        return defaultdict(lambda: -1), None
+    left: dict[Any, int] = defaultdict(lambda: grid.other.possible)
+    return left | {value: masks.possible for value, masks in grid.named}, grid.unknown

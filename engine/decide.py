@@ -56,7 +56,8 @@ def decide(policy: Policy, asked: Asked, match: Backend, *, detail: Detail = Non
         assumptions=tuple(_assumptions(rules, situation, judgment, match)) if detail else None,
     )
     route = open_route(rules, judgment, match)
-    return Decision(Verdict(judgment.outcome, judgment.cause, route, judgment.answered_for), Told(parts))
+    made_it = tuple(rule.id for rule in judgment.reasons)
+    return Decision(Verdict(judgment.outcome, judgment.cause, route, judgment.answered_for, made_it), Told(parts))
 
 
 def refuse(policy: Policy, asked: Asked, detail: Detail = None) -> Decision:
@@ -66,7 +67,7 @@ def refuse(policy: Policy, asked: Asked, detail: Detail = None) -> Decision:
         policy.pack.name, policy.version, policy.as_of,
         unknown=nothing, warnings=asked.warnings, alternatives=nothing, assumptions=nothing,
     )  # fmt: skip
-    return Decision(Verdict("deny", "not_permitted"), Told(parts))
+    return Decision(Verdict("deny", "not_permitted", rules=()), Told(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ class Told:
 
     known: Parts
 
-    def rules(self, _verdict: Verdict) -> tuple[str, ...]:
+    def rules(self, verdict: Verdict) -> tuple[str, ...]:
         """The ids of the rules that made the outcome."""
-        return tuple(reason.rule for reason in self.known.reasons)
+        return verdict.rules or ()
 
     def parts(self, _verdict: Verdict, _facts: None) -> Parts:
         """The parts."""

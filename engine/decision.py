@@ -76,12 +76,13 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """The short answer: what a caller acts on."""
+    """The short answer: what a caller acts on. `rules` is None where the teller knows them better."""
 
     outcome: Outcome
     cause: Cause
     route: str | None = None
     answered_for: str | None = None
+    rules: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ class Decision:
     @property
     def rules(self) -> tuple[str, ...]:
         """The ids of the rules that made the outcome, sorted."""
-        return self._teller.rules(self._verdict)
+        rules = self._verdict.rules
+        return self._teller.rules(self._verdict) if rules is None else rules
 
     @property
     def parts(self) -> Parts:

@@ -8,6 +8,7 @@ cannot mean anything else than the definition does.
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -31,10 +32,11 @@ class Masks:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Classes of values that have an order: below, at and between the bounds (2 x bounds + 1 of them).
+    """Classes of values that have an order: below, at and between some constants.
 
-    The bounds of numbers are floats: those of at most 15 digits are in the order of the decimals they are
-    written as.
+    `bounds` are the constants, each with the least value above it, so that a value's class is the number of
+    bounds that are not above it. Those of numbers are floats: with at most 15 digits they are in the order of
+    the decimals they are written as.
     """
 
     bounds: tuple[Any, ...]
@@ -156,8 +158,16 @@ def _scale(kind: str, tests: Tests, every: int, value: Callable[[Any], Value]) -
             for changes in [denied] if holds is False else [opened] if holds is None else []:
                 changes[start] ^= rules
                 changes[end] ^= rules
-    shown = bounds if kind == "date" else [float(bound) for bound in bounds]
-    return Scale(tuple(shown), tuple(_running(denied, opened, every)))
+    doubled = (each for bound in bounds for each in (_days if kind == "date" else _floats)(bound))
+    return Scale(tuple(doubled), tuple(_running(denied, opened, every)))
+
+
+def _floats(bound: Any) -> tuple[float, float]:
+    return float(bound), math.nextafter(float(bound), math.inf)
+
+
+def _days(bound: datetime.date) -> tuple[datetime.date, ...]:
+    return (bound,) if bound == datetime.date.max else (bound, bound + datetime.timedelta(days=1))
 
 
 def _running(denied: list[int], opened: list[int], every: int) -> Iterator[Masks]:

@@ -5,10 +5,12 @@ fact's grid which rules it leaves. Whatever is out of the ordinary (a request of
 a currency that cannot be told) makes it step aside: it raises, and the request goes the long way,
 which is `engine.decide`. Names, values and tables reach the code as numbered globals, never as text.
 
-A lane gives a key: the masks of the rules, or, where a route matters, the route given (or None) and then
-the masks for each route (or once, where only the route itself is late); where there are buckets, those of the bucket and its layout as well. It also gives
-the day and what it knows of the facts, the bucket, whether the request holds facts that nobody declared,
-and its invalid facts (pairs of the others and one; None for none).
+A lane is called with a request, its action, the day, the verdicts known by key, and the teller of its decisions
+(where there are buckets, what gives the teller for one). Where the verdict is known it gives the decision.
+Else it gives the key, the teller, the day with what it knows of the facts, whether the request holds facts that
+nobody declared, and its invalid facts (pairs of the others and one; None for none). A key is made of the masks of the
+rules: after the route given (or None) where there are routes, for each of them unless nothing but the route
+itself depends on it; and with those of a bucket and the number of its layout where there are buckets.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any, TypeAlias
 from engine.blocks import NAMES, BlockWriter, runnable
 from engine.compiled import Compiled
 from engine.condition import Fact
+from engine.decision import Decision
 from engine.emit import Formula
 from engine.grid import Grid, Masks
 from engine.model import FactDeclaration, Pack
@@ -39,19 +42,24 @@ from engine.reading import (
 )
 from engine.situation import DATE, Invalid
 
-Lane: TypeAlias = Callable[[dict[str, Any], dict[str, Any], Any], tuple[Any, tuple[Any, ...], Any, bool, Any]]
+Lane: TypeAlias = Callable[..., Any]
 
+# So few facts that no rule reads are checked like those that rules read; more are looked for where there are any.
+MAX_UNREAD = 4
+DATE_NAME = DATE.partition(".")[2]
+# What comes first: the parts of a request, and that there are no others. `k`, `m` and `n` count what is known of
+# the request, of its entities, and of properties and context.
 _SECTIONS = """
- n = 1; m0 = n0 = n1 = m2 = n2 = n3 = 0; bad = None
+ k = 1; m = n = 0; bad = None
  s0 = request.get("subject")
  if s0 is None: s0 = q0 = EMPTY
  else:
-  n += 1
+  k += 1
   if s0.__class__ is not dict: raise LongWay
   q0 = s0.get("properties")
   if q0 is None: q0 = EMPTY
   elif q0.__class__ is not dict: raise LongWay
-  else: m0 = 1
+  else: m = 1
  q1 = s1.get("properties")
  if q1 is None: q1 = EMPTY
  elif q1.__class__ is not dict: raise LongWay
@@ -59,30 +67,30 @@ _SECTIONS = """
  s2 = request.get("resource")
  if s2 is None: s2 = q2 = EMPTY
  else:
-  n += 1
+  k += 1
   if s2.__class__ is not dict: raise LongWay
   v = s2.get("type")
   if v is not None:
    if v != RESOURCE: raise LongWay
-   m2 = 1
+   m += 1
   q2 = s2.get("properties")
   if q2 is None: q2 = EMPTY
   elif q2.__class__ is not dict: raise LongWay
-  else: m2 += 1
+  else: m += 1
  q3 = request.get("context")
  if q3 is None: q3 = EMPTY
  else:
-  n += 1
+  k += 1
   if q3.__class__ is not dict: raise LongWay
- if len(request) != n: raise LongWay"""
+ if len(request) != k: raise LongWay"""
 _REST = """
- if len(s0) != m0: texts(s0)
- if len(s2) != m2: texts(s2)
  o = False
- if len(q0) != n0: o, bad = unread(q0, R0, O0, o, bad)
- if len(q1) != n1: o, bad = unread(q1, R1, O1, o, bad)
- if len(q2) != n2: o, bad = unread(q2, R2, O2, o, bad)
- if len(q3) != n3: o, bad = unread(q3, R3, O3, o, bad)"""
+ if len(s0) + len(s2) != m: texts(s0); texts(s2)
+ if len(q0) + len(q1) + len(q2) + len(q3) != n:
+  o, bad = unread(q0, R0, O0, o, bad)
+  o, bad = unread(q1, R1, O1, o, bad)
+  o, bad = unread(q2, R2, O2, o, bad)
+  o, bad = unread(q3, R3, O3, o, bad)"""
 
 
 def make_lane(pack: Pack, compiled: Compiled) -> Lane:
@@ -101,7 +109,7 @@ class _LaneWriter(BlockWriter):
         self.pack, self.program, self.buckets = pack, program, compiled.buckets
         self.action = pack.actions[program.action]
         self.globals: dict[str, Any] = {
-            **NAMES, "LongWay": LongWay, "EMPTY": {}, "Invalid": Invalid, "texts": texts, "unread": unread,
+            **NAMES, "Decision": Decision, "LongWay": LongWay, "EMPTY": {}, "Invalid": Invalid, "texts": texts, "unread": unread,
             "RESOURCE": self.action.resource,
         }  # fmt: skip
         self.names = {path: self.table(option) for path, option in program.constant.items()}
@@ -133,16 +141,22 @@ class _LaneWriter(BlockWriter):
             parameters = ["p", "u", self.name(route), *self.handed]
             self.handed = None
             yield from (f"def late({', '.join(parameters)}):", *late, " return p, u")
-        yield from ("def f(request, s1, day):", _SECTIONS, f" p = {self.table(self.clash - 1)}; u = 0")
+        yield from ("def f(request, s1, day, known, tell):", _SECTIONS, f" p = {self.table(self.clash - 1)}; u = 0")
         yield from self._early()
         yield from self._bucket()
         yield _REST
-        facts = "".join(f"{self.name(path)}, " for path in self.program.reads)
-        yield f" return {self._key(parameters)}, (day, {facts}), {'b and b[4]' if self.buckets else 'None'}, o, bad"
+        names = {path: self.name(path) for path in self.program.reads}
+        facts = "".join(f"{name}{' or None' if path == route else ''}, " for path, name in names.items())
+        teller = "tell(b and b[4])" if self.program.buckets else "tell"
+        yield f" k = {self._key(parameters)}; t = {teller}"
+        yield " if not o and bad is None:"
+        yield "  v = known.get(k)"
+        yield f"  if v is not None and not v.clash: return Decision(v, t, (day, {facts}))"
+        yield f" return k, t, (day, {facts}), o, bad"
         yield ""
 
     def _key(self, parameters: list[str]) -> str:
-        bucket = ", bp, bu, y" if self.buckets else ""
+        bucket = ", bp, bu, y" if self.program.buckets else ""
         if not parameters:
             return f"(p, u{bucket})"
         assert self.program.route is not None
@@ -209,7 +223,7 @@ class _LaneWriter(BlockWriter):
         beside = key in BESIDE[section]
         yield f" {name} = {'s' if beside else 'q'}{section}.get({self.table(key)})"
         yield f" if {name} is not None:"
-        yield f"  {'m' if beside else 'n'}{section} += 1"
+        yield f"  {'m' if beside else 'n'} += 1"
         grid = self.grids.get(path) if masked else None
         yield from (f"  {line}" for line in self._checked(path, name, grid))
 
@@ -220,6 +234,8 @@ class _LaneWriter(BlockWriter):
         late = path in self.program.late
         read = self.table(reader(fact))
         bad = "raise LongWay" if late else f"bad = (bad, {read}({name})); {name} = None"
+        if path == self.program.route and self.program.late_is_simple:
+            bad = f"bad = (bad, {read}({name})); {name} = False"  # neither absent nor a route
         unread = "raise LongWay" if late else f"bad = (bad, {name}); {name} = None"
         if fact.type.kind in ("enum", "key") and grid is not None:
             named = {**dict.fromkeys(fact.type.values, grid.other.possible), **{v: m.possible for v, m in grid.named}}
@@ -246,7 +262,8 @@ class _LaneWriter(BlockWriter):
             case "integer" | "number":
                 yield from self._number(fact, name, read, check)
             case _:
-                unit = f", {self.name(fact.currency.path)}" if isinstance(fact.currency, Fact) else ""
+                unit = fact.currency.path if isinstance(fact.currency, Fact) else ""
+                unit = f", {self.name(unit)}" if unit in self.program.reads else ""
                 yield f"{name} = {read}({name}{unit})"
                 yield check
 
@@ -256,9 +273,9 @@ class _LaneWriter(BlockWriter):
         yield f"if {name}.__class__ is int and {self.table(least)} <= {name} <= {self.table(most)}: pass"
         short = fact.type.kind == "number" and fact.path not in self.program.exact
         if short:
-            # A float of at most 11 digits and 4 decimals is the only one near what it was written as.
+            # So it is the one next to a number of at most 11 digits and 4 decimals: the one it was written as.
             low = self.table(max(least, -1e11))
-            yield f"elif {name}.__class__ is float and {low} <= {name} < 1e11 and round({name}, 4) == {name}: pass"
+            yield f"elif {name}.__class__ is float and {low} <= {name} < 1e11 and round({name} * 1e4) / 1e4 == {name}: pass"
         yield "else:"
         yield f" {name} = {read}({name})"
         yield f" {check}"
@@ -299,13 +316,14 @@ class _LaneWriter(BlockWriter):
 
     def _bucket(self) -> Iterator[str]:
         """Lines that find the bucket and what it leaves of its rules."""
-        if not self.buckets:
+        if not self.program.buckets:
             return
         assert self.program.switch is not None
         switch = self.name(self.program.switch)
         values = ", ".join([*map(self.name, self.program.in_buckets), "b[1]", "b[2]"])
         yield f" if {switch} is None: raise LongWay"
-        yield f" b = {self.table(self.buckets)}.get({switch})"
+        known = self.table(frozenset(self.program.buckets))
+        yield f" b = {self.table(self.buckets)}[{switch}] if {switch} in {known} else None"
         yield f" if b is None: bp = bu = 0; y = {self.table(self.program.general.layout)}"
         yield f" else: bp, bu = b[0]({values}); y = b[3]"
 
@@ -316,10 +334,15 @@ class _LaneWriter(BlockWriter):
             if path not in read and key in BESIDE[section]:
                 yield from self._sent(path, masked=False)
         if DATE in self.places:
-            yield f" if q3.get({self.table('date')}) is not None: n3 += 1"
+            yield f" if q3.get({self.table(DATE_NAME)}) is not None: n += 1"
         for section in (SUBJECT, ACTION, RESOURCE, CONTEXT):
             inside = {path: key for path, (where, key) in self.places.items() if where == section}
-            inside = {path: key for path, key in inside.items() if key not in BESIDE[section]}
-            self.globals[f"R{section}"] = {key for path, key in inside.items() if path in read or path == DATE}
-            others = {key: checker(self.pack.facts[path]) for path, key in inside.items() if path not in read}
-            self.globals[f"O{section}"] = others
+            inside = {path: key for path, key in inside.items() if key not in BESIDE[section] and path != DATE}
+            others = [path for path in inside if path not in read]
+            if len(others) <= MAX_UNREAD:
+                for path in others:
+                    yield from self._sent(path, masked=False)
+                others = []
+            dated = {DATE_NAME} if section == CONTEXT and DATE in self.places else set()
+            self.globals[f"R{section}"] = dated | {key for path, key in inside.items() if path not in others}
+            self.globals[f"O{section}"] = {inside[path]: checker(self.pack.facts[path]) for path in others}

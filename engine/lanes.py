@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.compiled import Compiled
 from engine.counter import Counted, Counter
 from engine.decision import Decision
 from engine.lane import Lane
 from engine.model import Pack
+from engine.program import Block
 from engine.reading import LongWay
 from engine.request import read_request
 from engine.situation import DATE, Invalid
@@ -19,6 +20,8 @@ from engine.telling import Facts, OddTelling, Telling, Voice
 from engine.texts import base_language, language_for
 from engine.values import NotAValue, parse_date
 
+# An action on a day, in a language: its lane, the verdicts known so far, how they are told, how others are found.
+Opened: TypeAlias = tuple[Lane, dict[Any, Counted], Telling | Callable[[Block | None], Telling], Counter]
 # How many days, actions and languages a policy keeps lanes open for.
 MAX_OPEN = 20_000
 
@@ -37,7 +40,7 @@ class Lanes:
         self._voice = lru_cache(maxsize=1024)(lambda program, language: Voice(pack, version, program, language))
         self._sealed = pack.facts[DATE].sealed
         self._days: dict[str, datetime.date] = {}
-        self._open: dict[tuple[str, datetime.date, str], tuple[Lane, Counter, Voice, Telling]] = {}
+        self._open: dict[tuple[str, datetime.date, str], Opened] = {}
 
     def decide(self, request: Any, today: datetime.date, locale: str) -> Decision | None:
         """The decision on a request, for its own day or today; None where it has to go the long way."""
@@ -52,20 +55,19 @@ class Lanes:
             return None
         if made is None and action["name"] not in self._pack.actions:
             return None
-        lane, counter, voice, telling = made or self._make(action["name"], day, locale)
+        lane, known, teller, counter = made or self._make(action["name"], day, locale)
         try:
-            key, facts, bucket, strange, bad = lane(request, action, day)
+            found = lane(request, action, day, known, teller)
         except (LongWay, TypeError):
             return None
-        if bucket is not None:
-            telling = voice.telling(bucket)
+        if found.__class__ is Decision:
+            return found
+        key, telling, facts, strange, bad = found
         if strange or bad is not None:
             warnings = read_request(request, self._pack).warnings if strange else ()
             return _odd(counter, key, telling, facts, bad, warnings)
-        verdict = counter.counted.get(key) or counter.count(key)
-        if verdict.clash and verdict.tally.undecided:
-            return _clashing(counter, verdict, telling, facts, (), ())
-        return Decision(verdict, telling, facts)
+        verdict = known.get(key) or counter.count(key)
+        return _clashing(counter, verdict, telling, facts, (), ()) if verdict.clash else Decision(verdict, telling, facts)
 
     def _day(self, context: Mapping[str, Any], today: datetime.date) -> datetime.date:
         given = context["date"]
@@ -78,12 +80,13 @@ class Lanes:
                 self._days[given] = day
         return day
 
-    def _make(self, action: str, day: datetime.date, locale: str) -> tuple[Lane, Counter, Voice, Telling]:
+    def _make(self, action: str, day: datetime.date, locale: str) -> Opened:
         counter = self._counter(self._compiled(action, day))
         voice = self._voice(counter.program, language_for(self._pack, locale) or base_language(self._pack))
         if len(self._open) >= MAX_OPEN:
             self._open.clear()
-        made = self._open[(action, day, locale)] = (counter.lane, counter, voice, voice.telling(None))
+        teller = voice.telling if counter.program.buckets else voice.telling(None)
+        made = self._open[(action, day, locale)] = (counter.lane, counter.counted, teller, counter)
         return made
 
 
@@ -91,7 +94,7 @@ def _odd(counter: Counter, key: Any, telling: Telling, facts: Facts, bad: Any, w
     """The decision where facts are invalid, or nobody declared them."""
     invalid = tuple(sorted(_listed(bad), key=lambda each: each.path))
     verdict = counter.spoiled(key, frozenset(each.path for each in invalid))
-    if verdict.tally.undecided and (invalid or verdict.clash):
+    if verdict.clash or (invalid and verdict.tally.undecided):
         return _clashing(counter, verdict, telling, facts, invalid, warnings)
     return Decision(verdict, OddTelling(telling, invalid, warnings), facts)
 

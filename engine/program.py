@@ -18,9 +18,10 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any as Anything
 
+from engine.codec import register
 from engine.condition import READING, All, Any, Compare, Condition, Fact, Not, Presence, paths
 from engine.emit import Formula, derivation, formula
-from engine.grid import Grid, make_grid
+from engine.grid import Grid, Masks, Scale, make_grid
 from engine.kleene import Known, NotAsked, State, Unknown, truth
 from engine.model import FactDeclaration, Pack, Rule, Texts
 from engine.policy import ActionRules
@@ -370,6 +371,8 @@ def fold(condition: Condition, chosen: Mapping[str, str]) -> Condition:
     """The condition where readings are chosen: comparisons that read nothing else become always or never."""
     match condition:
         case Compare():
+            if not any(path in chosen for path in condition.facts()):
+                return condition
             if all(path in chosen for path in condition.facts()):
                 return NEVER if truth(condition, lambda path: Known(chosen[path])) is False else All(())
             right = tuple(chosen.get(each.path, each) if isinstance(each, Fact) else each for each in condition.right)
@@ -461,3 +464,8 @@ def _with_bounds(grid: Grid, bounds: Iterator[tuple[Anything, ...]]) -> Grid:
     return replace(
         grid, scale=scale, scales=tuple((name, replace(each, bounds=next(bounds))) for name, each in grid.scales)
     )
+
+
+for _each in (Masks, Scale, Grid, Formula, Atom, Role, Layout, Shape, Block):
+    register(_each)
+register(Program, later={"buckets": 1})

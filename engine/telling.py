@@ -47,10 +47,7 @@ class Voice:
 
     def telling(self, bucket: Block | None) -> Telling:
         """How verdicts with the rules of a bucket are told."""
-        known = self._tellings.get(bucket)
-        if known is None:
-            known = self._tellings[bucket] = Telling(self, bucket)
-        return known
+        return self._tellings.get(bucket) or self._tellings.setdefault(bucket, Telling(self, bucket))
 
     def known(self, verdict: Counted, facts: Facts) -> dict[str, Any]:
         """The values of the facts by path, for the route that the verdict is about."""
@@ -76,20 +73,23 @@ class Voice:
 class Telling:
     """Tells the verdicts of one lane and bucket."""
 
-    __slots__ = ("_bucket", "_stencils", "_whys", "voice")
+    __slots__ = ("_bucket", "_reasons", "_stencils", "_whys", "voice")
 
     def __init__(self, voice: Voice, bucket: Block | None) -> None:
         self.voice = voice
         self._bucket = bucket
+        self._reasons: dict[Counted, tuple[str, ...]] = {}
         self._stencils: dict[tuple[Counted, bool], Stencil | None] = {}
         self._whys: dict[Counted, _Whys] = {}
 
     def rules(self, verdict: Counted) -> tuple[str, ...]:
         """The ids of the rules that made the outcome, sorted."""
-        if self._bucket is None:
-            general = self.voice.rules
-            return tuple([general[bit] for bit in verdict.tally.reasons])
-        return tuple(sorted(map(self._id, verdict.tally.reasons)))
+        return self._reasons.get(verdict) or self._name(verdict)
+
+    def _name(self, verdict: Counted) -> tuple[str, ...]:
+        _make_room(self._reasons)
+        named = self._reasons[verdict] = tuple(sorted(map(self._id, verdict.tally.reasons)))
+        return named
 
     def parts(self, verdict: Counted, facts: Facts) -> Parts:
         """The long answer."""
