@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from engine.author import read_packs
-from engine.cases import coverage_findings, run_cases
-from engine.decision import Decision
-from engine.disagreement import differences
-from engine.explain import explain as explain_rules
-from engine.finding import in_reading_order
-from engine.gate import ENGINES, Gate, InvalidRules, open_policy, shipped_rules
-from engine.junit import junit, junit_of_findings
-from engine.originals import NotReadable, read_originals
+from engine.gate import ENGINES, Engine, Gate, InvalidRules, open_policy, shipped_rules
 from engine.paint import Paint, no_paint
 from engine.policy import EngineFailure
-from engine.register import register
-from engine.report import (
-    explanation_lines,
-    finding_lines,
-    report_data,
-    report_lines,
-    vocabulary_data,
-    vocabulary_lines,
-)
-from engine.report_decision import decision_lines
-from engine.report_sources import WIDTH, register_lines, register_markdown, verified_data, verified_lines
 from engine.request import InvalidRequest, with_paths
 from engine.request_text import MAX_BYTES, parse_line, parse_request, parse_setting
-from engine.sarif import sarif
-from engine.shape import SCHEMAS, schema
+from engine.schema import SCHEMAS, schema
 from engine.values import NotAValue, parse_date
-from engine.verify import files_of, verify
+
+if TYPE_CHECKING:
+    from engine.decision import Decision
 
 EXITS = {"allow": 0, "deny": 1, "indeterminate": 3}
 BAD_INPUT, DISAGREE, INTERRUPTED = 2, 4, 130
 BOTH = "both"
+FIRST: Engine = "compiled"
+SECOND: Engine = "rete"
 
 
 def _version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version("changegate")
     except metadata.PackageNotFoundError:  # `python cli.py` in a checkout
@@ -64,6 +50,12 @@ class Usage(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message, to standard error unless told otherwise."""
         click.echo(f"changegate: {self.format_message()}", file=file, err=True)
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"changegate, version {_version()}")
+        ctx.exit()
 
 
 def _paint(stream: IO[Any]) -> Paint:
@@ -127,7 +119,10 @@ def asking(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("changegate", context_settings={"help_option_names": ["-h", "--help"]})
 @rules_option
-@click.version_option(_version(), prog_name="changegate")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 def main() -> None:
     """Say whether a change is allowed, and why.
 
@@ -141,6 +136,8 @@ def main() -> None:
 @click.pass_context
 def check(ctx: click.Context, /, form: str, **options: Any) -> None:
     """Decide one request (FILE, - for standard input, or --set alone)."""
+    from engine.report_decision import decision_lines
+
     gate, _, decision = _decide(ctx, form, **options)
     if form == "json":
         _print_json(decision.to_dict())
@@ -155,6 +152,10 @@ def check(ctx: click.Context, /, form: str, **options: Any) -> None:
 @click.pass_context
 def explain(ctx: click.Context, /, form: str, everything: bool, **options: Any) -> None:
     """Decide one request and show the conditions behind the decision, with their values."""
+    from engine.explain import explain as explain_rules
+    from engine.report import explanation_lines
+    from engine.report_decision import decision_lines
+
     gate, request, decision = _decide(ctx, form, **options)
     judged = gate.judged(request, decision.answered_for)
     explained = explain_rules(*judged) if judged else ()
@@ -177,7 +178,7 @@ def explain(ctx: click.Context, /, form: str, everything: bool, **options: Any) 
 @rules_option
 @click.option("--as-of", metavar="DATE", help="The day to decide for, if a request gives none. [default: today, UTC]")
 @click.option("--locale", metavar="LOCALE", help="The language of texts.")
-@click.option("--engine", type=click.Choice(ENGINES), default="reference", show_default=True)
+@click.option("--engine", type=click.Choice(ENGINES), default=FIRST, show_default=True)
 @click.option("--detail", type=click.Choice(["full"]), help="Add alternatives, assumptions and unknown facts.")
 @click.pass_context
 def batch(
@@ -207,13 +208,21 @@ def batch(
 @click.pass_context
 def validate(ctx: click.Context, strict: bool, form: str) -> None:
     """Find everything that is wrong with the rules."""
+    from engine.author import read_packs
+    from engine.cases import coverage_findings
+    from engine.report import finding_lines
+
     checked = read_packs(_folders(ctx))
     findings = checked.findings
     if not checked.errors:
+        from engine.finding import in_reading_order
+
         findings = in_reading_order([*findings, *coverage_findings(Gate(checked.pack))])
     if form == "json":
         _print_json([finding.to_dict() for finding in findings])
     elif form == "sarif":
+        from engine.sarif import sarif
+
         _print_json(sarif(findings, _version(), Path.cwd()))
     else:
         _print(finding_lines(findings, checked.texts, _paint(sys.stdout)))
@@ -227,6 +236,10 @@ def validate(ctx: click.Context, strict: bool, form: str) -> None:
 @click.pass_context
 def test(ctx: click.Context, form: str) -> None:
     """Run the cases of the rules, and see that they cover every rule."""
+    from engine.cases import run_cases
+    from engine.junit import junit, junit_of_findings
+    from engine.report import finding_lines, report_data, report_lines
+
     folders = _folders(ctx)
     try:
         gates = [open_policy(folders[: layer + 1]) for layer in range(len(folders))]
@@ -254,6 +267,8 @@ def test(ctx: click.Context, form: str) -> None:
 @click.pass_context
 def facts(ctx: click.Context, action: str | None, everything: bool, form: str) -> None:
     """The vocabulary: what a caller may send, and what each action's rules read."""
+    from engine.report import vocabulary_data, vocabulary_lines
+
     gate = _open(_folders(ctx))
     if action is not None and action not in gate.pack.actions:
         raise Usage(f"unknown action `{action}`; the policy has {', '.join(gate.pack.actions)}")
@@ -283,8 +298,12 @@ def sources() -> None:
 @click.pass_context
 def list_sources(ctx: click.Context, form: str) -> None:
     """List every statement with what cites it and the cases that use it, the readings, and rules that cite nothing."""
+    from engine.cases import run_cases
+    from engine.register import register
+    from engine.report_sources import WIDTH, register_lines, register_markdown
+
     folders = _folders(ctx)
-    gates = [_open(folders[: layer + 1]) for layer in range(len(folders))]
+    gates = [_open(folders[: layer + 1], cache=False) for layer in range(len(folders))]
     pack = gates[-1].pack
     with _counting(len(pack.cases), "cases") as bar:
         data = register(pack, run_cases(gates, lambda: bar.update(1)).results)
@@ -294,6 +313,8 @@ def list_sources(ctx: click.Context, form: str) -> None:
         case "markdown":
             _print(register_markdown(data))
         case _:
+            import shutil
+
             wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
             _print(register_lines(data, wide, _paint(sys.stdout)))
 
@@ -309,7 +330,11 @@ def verify_sources(ctx: click.Context, folder: str, form: str) -> None:
     Exit codes: 0 everything was found, if elsewhere; 1 something is gone, or a file is missing; 2 bad usage,
     an unreadable text or wrong rules.
     """
-    pack = _open(_folders(ctx)).pack
+    from engine.originals import NotReadable, read_originals
+    from engine.report_sources import verified_data, verified_lines
+    from engine.verify import files_of, verify
+
+    pack = _open(_folders(ctx), cache=False).pack
     try:
         texts = read_originals(Path(folder), files_of(pack))
     except NotReadable as error:
@@ -333,10 +358,12 @@ def _folders(ctx: click.Context) -> list[str]:
     return chosen or [str(shipped_rules())]
 
 
-def _open(folders: list[str], as_of: str | None = None) -> Gate:
+def _open(folders: list[str], as_of: str | None = None, cache: bool = True) -> Gate:
     try:
-        return open_policy(folders, None if as_of is None else parse_date(as_of))
+        return open_policy(folders, None if as_of is None else parse_date(as_of), cache=cache)
     except InvalidRules as error:
+        from engine.report import finding_lines
+
         errors = [finding for finding in error.findings if finding.severity == "error"]
         _print(finding_lines(errors, error.texts, _paint(sys.stderr)), err=True)
         raise Usage("the rules have errors; `changegate validate` lists every finding") from None
@@ -358,23 +385,33 @@ def _decide(
     settings: tuple[str, ...],
     as_of: str | None,
     locale: str | None,
-    engine: str,
+    engine: Any,
 ) -> tuple[Gate, dict[str, Any], Decision]:
     gate = _open(_folders(ctx), as_of)
     language = _language(gate, locale)
-    engines: tuple[Any, ...] = ENGINES if engine == BOTH else (engine,)
     try:
         request = with_paths(_read_request(file, bool(settings)), dict(map(parse_setting, settings)))
-        decisions = [gate.decide(request, "full", language, name) for name in engines]
+        decision = gate.decide(request, "full", language, FIRST if engine == BOTH else engine)
+        if engine == BOTH and _is_contradicted(gate, request, decision, language):
+            both = {str(name): gate.decide(request, "full", language, name) for name in (FIRST, SECOND)}
+            _report_disagreement(ctx, form, both)
     except (InvalidRequest, EngineFailure) as error:
         raise Usage(str(error)) from None
-    if any(other != decisions[0] for other in decisions):
-        _report_disagreement(ctx, form, dict(zip(engines, decisions, strict=True)))
-    return gate, request, decisions[0]
+    return gate, request, decision
+
+
+def _is_contradicted(gate: Gate, request: Any, decision: Decision, language: str) -> bool:
+    from engine.disagreement import second_opinion
+
+    decide = functools.partial(gate.decide, locale=language, engine=SECOND)
+    return second_opinion(decide, request, decision) != decision.to_dict()
 
 
 def _report_disagreement(ctx: click.Context, form: str, decisions: dict[str, Decision]) -> NoReturn:
     """Both answers in full: nobody should act on either."""
+    from engine.disagreement import differences
+    from engine.report_decision import decision_lines
+
     answers = {name: decision.to_dict() for name, decision in decisions.items()}
     if form == "json":
         _print_json({"error": "the engines disagree", "answers": answers})
@@ -423,7 +460,7 @@ def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _answer(line: bytes, number: int, decide: Callable[[Any], Decision]) -> str:
     try:
-        return json.dumps(decide(parse_line(line)).to_dict(), ensure_ascii=False)
+        return decide(parse_line(line)).to_json()
     except (InvalidRequest, EngineFailure) as error:
         return json.dumps({"error": {"line": number, "message": str(error)}}, ensure_ascii=False)
 
@@ -434,8 +471,9 @@ def _progress(stream: Any) -> Any:
         size = os.fstat(stream.fileno()).st_size
     except (OSError, ValueError):
         size = 0
-    hidden = not (sys.stderr.isatty() and not sys.stdout.isatty() and size)
-    return _Bar(click.progressbar(length=max(size, 1), label="requests", file=sys.stderr, hidden=hidden))
+    if not (sys.stderr.isatty() and not sys.stdout.isatty() and size):
+        return contextlib.nullcontext(lambda _bytes: None)
+    return _Bar(click.progressbar(length=size, label="requests", file=sys.stderr))
 
 
 class _Bar:
@@ -459,6 +497,7 @@ def _forget_output() -> None:
 
 def run() -> NoReturn:
     """Run the command line, with no traceback for a user."""
+    gc.freeze()  # what is loaded stays; to look for garbage in it, now and at the end, takes longer than to decide
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

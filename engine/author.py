@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.check import check_completeness, check_logic
 from engine.compose import compose
 from engine.declare import declare
+from engine.files import PackFiles, read_files
 from engine.finding import Finding, in_reading_order
-from engine.load import Loaded, load_pack
+from engine.load import Loaded, load_files
 from engine.model import Pack
 from engine.stack import HEARSAY, stack_up
 
@@ -34,7 +37,25 @@ class Checked:
 
 def read_packs(folders: Iterable[str | Path]) -> Checked:
     """The packs in the folders, stacked in the order given, with everything that is wrong with them."""
-    return check([load_pack(folder) for folder in folders])
+    return check_files(map(read_files, folders))
+
+
+def check_files(packs: Iterable[PackFiles]) -> Checked:
+    """Packs whose files have been read, stacked in the order given, with everything that is wrong with them."""
+    with _uncollected():
+        return check([load_files(pack) for pack in packs])
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for garbage in cycles: of a large pack it takes longer than reading, and finds nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def check(layers: Sequence[Loaded]) -> Checked:

@@ -100,7 +100,8 @@ def _misplaced_known(pack: Pack) -> Iterator[Finding]:
     for rule in sorted(pack.rules.values(), key=lambda rule: rule.id):
         if rule.effect.kind in VERDICTS:
             yield from _known_in(rule.condition, rule.place, f"a rule that says `{rule.effect.kind}`")
-            for path in closure(pack, rule_reads(pack, rule)):
+            # What is read already has been followed already.
+            for path in closure(pack, (path for path in rule_reads(pack, rule) if path not in read)):
                 read.setdefault(path, rule.id)
     for path, rule_id in sorted(read.items()):
         for condition in _conditions(pack.facts[path]) if path in pack.facts else ():

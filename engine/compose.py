@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from engine.condition import READING, Compare, Fact, leaves
 from engine.declared import Declared, check_cites, span_of_days
-from engine.expect import known_rules, out_of_reach, read_case
+from engine.expect import known_rules, out_of_reach, read_cases
 from engine.express import Scope, guarded
 from engine.finding import Place, did_you_mean, one_of
 from engine.model import EFFECTS, Action, Effect, Pack, Rule, Texts
@@ -35,8 +35,7 @@ def compose(stack: Stack, declared: Declared) -> Pack:
     )  # fmt: skip
     _check_overrides(stack, pack)
     translations = _translations(stack, pack)
-    cases = tuple(case for entry in stack.cases for case in read_case(entry, pack, stack))
-    return replace(pack, translations=translations, cases=cases)
+    return replace(pack, translations=translations, cases=tuple(read_cases(stack, pack)))
 
 
 def _policy(stack: Stack) -> tuple[str, str, tuple[str, ...]]:

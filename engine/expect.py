@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from engine.condition import READING
 from engine.finding import Place, did_you_mean, one_of
 from engine.model import Action, Case, Pack
 from engine.nodes import Mapping as MappingNode
 from engine.nodes import Scalar, Sequence, plain, word
-from engine.stack import Entry, Stack
+from engine.stack import Stack
 
 
-def read_case(entry: Entry, pack: Pack, stack: Stack) -> Iterator[Case]:
-    """The case of an entry, with findings for names in it that nobody declared."""
-    given, request, expect = (entry.node.entries.get(name) for name in ("given", "request", "expect"))
-    if isinstance(given, MappingNode):
-        _check_given(given, pack, stack)
-        _check_chosen_readings(given, pack, stack)
-    if isinstance(expect, MappingNode):
-        _check_expected(expect, pack, stack)
-    yield Case(
-        entry.name, plain(given) if given else None, plain(request) if request else None, plain(expect) if expect else {},
-        entry.layer, entry.place,
-    )  # fmt: skip
-
-
-def _check_given(given: MappingNode, pack: Pack, stack: Stack) -> None:
-    """A case may give any wrong value on purpose; a wrong name is a slip."""
+def read_cases(stack: Stack, pack: Pack) -> Iterator[Case]:
+    """The cases of a stack, with findings for names in them that nobody declared."""
+    known = known_rules(stack)
     broken = {name for _, name in stack.broken}
+    for entry in stack.cases:
+        given, request, expect = (entry.node.entries.get(name) for name in ("given", "request", "expect"))
+        if isinstance(given, MappingNode):
+            _check_given(given, broken, pack, stack)
+            _check_chosen_readings(given, pack, stack)
+        if isinstance(expect, MappingNode):
+            _check_expected(expect, known, pack, stack)
+        yield Case(
+            entry.name, plain(given) if given else None, plain(request) if request else None,
+            plain(expect) if expect else {}, entry.layer, entry.place,
+        )  # fmt: skip
+
+
+def _check_given(given: MappingNode, broken: Collection[str], pack: Pack, stack: Stack) -> None:
+    """A case may give any wrong value on purpose; a wrong name is a slip."""
     action = pack.actions.get(name := word(given, "action"))
     if action is not None:
         for path, place in given.keys.items():
@@ -66,8 +68,7 @@ def _check_chosen_readings(given: MappingNode, pack: Pack, stack: Stack) -> None
                 stack.report(node.place, "unknown-option", f"`{node.text}` is no option of `{path}`", help_)
 
 
-def _check_expected(expect: MappingNode, pack: Pack, stack: Stack) -> None:
-    known = known_rules(stack)
+def _check_expected(expect: MappingNode, known: Collection[str], pack: Pack, stack: Stack) -> None:
     for part in ("rules", "obligations", "advice", "procedure"):
         node = expect.entries.get(part)
         for item in node.items if isinstance(node, Sequence) else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from engine import reference
 from engine.cache import Shelf, Slot, slot, store
 from engine.codec import NotEncodable, encode
-from engine.compiled import Checked, Compiled, Undirected, check, compiled
+from engine.compiled import Checked, Compiled, Undirected, adopt, check
 from engine.decide import Detail, decide
 from engine.decision import Decision
 from engine.files import PackFiles, read_files
@@ -25,6 +25,7 @@ from engine.judge import Judgment, judge
 from engine.lanes import Lanes
 from engine.model import Pack
 from engine.policy import ActionRules, Backend, Policy
+from engine.program import make_program
 from engine.request import Asked, read_request
 from engine.resolve import change_dates, resolve
 from engine.situation import DATE, Situation
@@ -107,8 +108,9 @@ class Gate:
         self.engine = engine
         self.version = version or version_of(pack)
         self._shelf = shelf
-        self._changes = change_dates(pack)
+        self._changes: tuple[datetime.date, ...] = self._keeping("changes", lambda: change_dates(pack))
         self._span = lru_cache(maxsize=64)(self._resolve_span)
+        self._code = lru_cache(maxsize=1024)(self._make_code)
         self._lanes = Lanes(pack, self.version, self._compiled)
         self._variant = lru_cache(maxsize=64)(self._with_readings)
 
@@ -120,12 +122,12 @@ class Gate:
         `detail="full"` adds alternatives, assumptions and unknown facts; texts are in the language of
         `locale` where the policy has it, else in its own. Raises ValueError for another `detail`.
         """
-        if detail not in (None, "full"):
-            raise ValueError(f"`detail` is `full` or None, not `{detail}`")
         if detail is None and (engine or self.engine) == "compiled":
             decision = self._lanes.decide(request, self.as_of or _today(), locale)
             if decision is not None:
                 return decision
+        elif detail not in (None, "full"):
+            raise ValueError(f"`detail` is `full` or None, not `{detail}`")
         asked = read_request(request, self.pack)
         policy = self.policy_for(asked)
         match = self._backend(engine or self.engine, policy, asked)
@@ -146,6 +148,7 @@ class Gate:
         if asked.action is None:
             return None
         policy = self.policy_for(asked)
+        self._share(policy, asked)
         return check(policy.actions[asked.action.name], Situation(self.pack, asked.action, asked.given, policy.as_of))
 
     def judged(self, request: Mapping[str, Any], route: str | None = None) -> tuple[ActionRules, Judgment] | None:
@@ -194,20 +197,48 @@ class Gate:
         """The policy of the days from one change to the next; the first span has no beginning, None is no day."""
         if index is None:
             return resolve(self.pack, self.version, None)
-        return resolve(self.pack, self.version, self._changes[index - 1] if index else datetime.date.min)
+        return resolve(self.pack, self.version, self._first_day(index))
 
     def _backend(self, name: Engine, policy: Policy, asked: Asked) -> Backend:
         """The backend of that name, for what was asked; what it needs to prepare is kept in the cache."""
         match = backend(name)
+        if name == "compiled":
+            self._share(policy, asked)
         if name == "rete" and self._shelf is not None and asked.action is not None:
             span = None if policy.as_of is None else bisect.bisect_right(self._changes, policy.as_of)
             rules = policy.actions[asked.action.name]
             import_module("engine.rete").prepare(rules, self.pack, self._shelf, f"rete {asked.action.name} {span}")
         return match
 
+    def _share(self, policy: Policy, asked: Asked) -> None:
+        """Let the long way use the code that lanes use."""
+        day, action = policy.as_of, asked.action
+        if action is not None and day is not None:
+            adopt(policy.actions[action.name], policy.pack, lambda: self._compiled(action.name, day))
+
     def _compiled(self, action: str, day: datetime.date) -> Compiled:
-        policy = self.on(day)
-        return compiled(policy.actions[action], policy.pack, day)
+        """The code of an action's rules, made once for the days from one change to the next."""
+        return self._code(action, bisect.bisect_right(self._changes, day))
+
+    def _make_code(self, action: str, span: int) -> Compiled:
+        day = self._first_day(span)
+        program = self._keeping(
+            f"program {span} {action}", lambda: make_program(self._span(span).actions[action], self.pack, day)
+        )
+        return Compiled(program)
+
+    def _first_day(self, span: int) -> datetime.date:
+        """The first day of a span; the first span has no beginning."""
+        return self._changes[span - 1] if span else datetime.date.min
+
+    def _keeping(self, name: str, make: Callable[[], Any]) -> Any:
+        """What the shelf keeps under a name, made and put there if it is not."""
+        kept = None if self._shelf is None else self._shelf.get(name)
+        if kept is None:
+            kept = make()
+            if self._shelf is not None:
+                self._shelf.put(name, kept)
+        return kept
 
     def _day(self, asked: Asked) -> datetime.date | None:
         given = asked.given.get(DATE)

@@ -67,7 +67,9 @@ class Lanes:
             warnings = read_request(request, self._pack).warnings if strange else ()
             return _odd(counter, key, telling, facts, bad, warnings)
         verdict = known.get(key) or counter.count(key)
-        return _clashing(counter, verdict, telling, facts, (), ()) if verdict.clash else Decision(verdict, telling, facts)
+        return (
+            _clashing(counter, verdict, telling, facts, (), ()) if verdict.clash else Decision(verdict, telling, facts)
+        )
 
     def _day(self, context: Mapping[str, Any], today: datetime.date) -> datetime.date:
         given = context["date"]

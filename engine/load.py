@@ -8,9 +8,7 @@ Whatever cannot be read is a finding with its place; nothing raises.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -18,20 +16,20 @@ from typing import Any
 
 import yaml
 
+from engine.files import NotRead, PackFile, PackFiles, decode, read_files
 from engine.finding import Finding, Place
 from engine.nodes import Document, Mapping, Node, Scalar, ScalarValue, Sequence
 from engine.values import Plain
 
-MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 1_000_000
-YAML_SUFFIXES = (".yaml", ".yml")
-IGNORED_SUFFIXES = (".md",)
 
 _CANONICAL_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,40})")
 _CANONICAL_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,40})\.[0-9]{1,40}")
+_BEGINS_NUMBER = frozenset("-0123456789")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 _Parser: Any = getattr(yaml, "CLoader", yaml.Loader)
 
 
@@ -48,23 +46,23 @@ class Loaded:
     partial: bool = False
 
 
-class NotYaml(Exception):
-    """The text cannot be read; holds the finding that says why and where."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+class NotYaml(NotRead):
+    """The text is no YAML."""
 
 
 def load_pack(folder: str | Path) -> Loaded:
     """Every YAML file below the folder (or the one file named), in path order, with all findings."""
-    loaded = Loaded()
-    before = len(loaded.findings)
-    for path in _files(Path(folder), loaded.findings):
-        _load_file(path, loaded)
+    return load_files(read_files(folder))
+
+
+def load_files(pack: PackFiles) -> Loaded:
+    """The documents in the files of a pack, with all findings."""
+    loaded = Loaded(findings=list(pack.findings))
+    for file in pack.files:
+        _load_file(file, loaded)
     loaded.partial |= any(finding.code == "unreadable" for finding in loaded.findings)
-    if not loaded.documents and len(loaded.findings) == before:
-        place = Place(str(folder))
+    if not loaded.documents and not loaded.findings:
+        place = Place(pack.folder)
         loaded.findings.append(Finding(place, "empty-pack", "no `.yaml` file here", "a pack is a folder of YAML files"))
     return loaded
 
@@ -77,61 +75,13 @@ def read_yaml(text: str, file: str) -> Node:
         raise NotYaml(_syntax_finding(error, text, file)) from None
 
 
-def decode(data: bytes, file: str) -> str:
-    """The text of UTF-8 bytes, without a byte order mark; raises NotYaml with the place of the first bad byte."""
+def _load_file(read: PackFile, loaded: Loaded) -> None:
+    file = read.name
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        help_ = "save the file as UTF-8"
-        raise NotYaml(Finding(place, "not-utf8", f"byte 0x{data[error.start]:02x} is not UTF-8", help_)) from None
-
-
-def _files(folder: Path, findings: list[Finding]) -> Iterator[Path]:
-    if folder.is_file():
-        yield from _accept(folder, findings)
-        return
-    if not folder.is_dir():
-        findings.append(Finding(Place(str(folder)), "unreadable", "no such folder", "name the folder of a pack"))
-        return
-
-    def complain(error: OSError) -> None:
-        findings.append(_unreadable(error.filename or str(folder), error))
-
-    for parent, folders, names in os.walk(folder, onerror=complain):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for link in (Path(parent) / name for name in folders if (Path(parent) / name).is_symlink()):
-            help_ = "move the folder here, or give it as a pack of its own"
-            findings.append(Finding(Place(str(link)), "unreadable", "a link to a folder is not followed", help_))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield from _accept(Path(parent) / name, findings)
-
-
-def _accept(path: Path, findings: list[Finding]) -> Iterator[Path]:
-    suffix = path.suffix.lower()
-    if suffix in YAML_SUFFIXES:
-        if suffix == ".yml":
-            findings.append(
-                Finding(Place(str(path)), "yml-extension", "the extension is `.yml`", "rename it to `.yaml`")
-            )
-        yield path
-    elif suffix not in IGNORED_SUFFIXES:
-        message = (
-            f"a file that is not read: its extension is `{path.suffix}`" if path.suffix else "a file without extension"
-        )
-        help_ = "rules are `.yaml` files; rename it or move it out of the pack"
-        findings.append(Finding(Place(str(path)), "wrong-extension", message, help_))
-
-
-def _load_file(path: Path, loaded: Loaded) -> None:
-    file = str(path)
-    try:
-        text = _read_text(path)
+        text = _text(read)
         loaded.texts[file] = text
         root = read_yaml(text, file)
-    except NotYaml as error:
+    except NotRead as error:
         loaded.findings.append(error.finding)
         loaded.partial = True
         return
@@ -147,28 +97,10 @@ def _load_file(path: Path, loaded: Loaded) -> None:
         loaded.partial = True
 
 
-def _read_text(path: Path) -> str:
-    file = str(path)
-    try:
-        if not path.is_file():
-            raise NotYaml(Finding(Place(file), "unreadable", "not a regular file", "remove it from the pack"))
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise NotYaml(_unreadable(file, error)) from None
-    if len(data) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
-        raise NotYaml(Finding(Place(file), "too-large", message, "split it into several files"))
-    return decode(data, file)
-
-
-def _unreadable(file: str, error: OSError) -> Finding:
-    return Finding(
-        Place(file),
-        "unreadable",
-        f"cannot be read: {(error.strerror or 'error').lower()}",
-        "check the path and its permissions",
-    )
+def _text(file: PackFile) -> str:
+    if isinstance(file.data, Finding):
+        raise NotRead(file.data)
+    return decode(file.data, file.name)
 
 
 class _Composer:
@@ -181,31 +113,27 @@ class _Composer:
         self.size = 0
 
     def compose(self, text: str) -> Node:
-        self.loader = _Parser(text)
+        loader = _Parser(text)
+        self._next = loader.get_event
         try:
             self._next()  # stream start
-            if isinstance(self._peek(), yaml.StreamEndEvent):
+            event = self._next()
+            if isinstance(event, yaml.StreamEndEvent):
                 return Scalar(None, Place(self.file))
-            self._next()  # document start
-            root = self._node(0)
+            root = self._node(self._next(), 0)
             self._next()  # document end
-            after = self._peek()
+            after = self._next()
             if not isinstance(after, yaml.StreamEndEvent):
                 self._fail(
                     "several-documents", "a second YAML document begins here", after, "keep one document in a file"
                 )
             return root
         finally:
-            self.loader.dispose()
-
-    def _peek(self) -> Any:
-        return self.loader.peek_event()
-
-    def _next(self) -> Any:
-        return self.loader.get_event()
+            loader.dispose()
 
     def _place(self, event: Any) -> Place:
-        return Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = event.start_mark
+        return Place(self.file, mark.line + 1, mark.column + 1)
 
     def _fail(self, code: str, message: str, event: Any, help_: str = "") -> None:
         raise NotYaml(Finding(self._place(event), code, message, help_))
@@ -217,8 +145,7 @@ class _Composer:
         elif self.size > MAX_NODES:
             self._fail("too-large", f"more than {MAX_NODES:,} values in one file", event, "split it into several files")
 
-    def _node(self, depth: int) -> Node:
-        event = self._next()
+    def _node(self, event: Any, depth: int) -> Node:
         if depth > MAX_DEPTH:
             self._fail(
                 "too-deep",
@@ -226,24 +153,9 @@ class _Composer:
                 event,
                 "flatten it; conditions may be named as derived facts",
             )
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            self._fail(
-                "yaml-tag",
-                f"the tag `{_tag(event.tag)}` is not read",
-                event,
-                "remove it; types are declared under `facts`",
-            )
-        before = self.size
-        self._grow(1, event)
-        if event.anchor is not None:
-            self.open_anchors.add(event.anchor)
-        node = self._build(event, depth)
-        if event.anchor is not None:
-            self.open_anchors.discard(event.anchor)
-            self.anchors[event.anchor] = (node, self.size - before)
-        return node
+        if event.anchor is None:
+            return self._build(event, depth)
+        return self._alias(event) if isinstance(event, yaml.AliasEvent) else self._anchored(event, depth)
 
     def _alias(self, event: Any) -> Node:
         if event.anchor in self.open_anchors:
@@ -254,24 +166,38 @@ class _Composer:
         self._grow(size, event)
         return node
 
+    def _anchored(self, event: Any, depth: int) -> Node:
+        before = self.size
+        self.open_anchors.add(event.anchor)
+        node = self._build(event, depth)
+        self.open_anchors.discard(event.anchor)
+        self.anchors[event.anchor] = (node, self.size - before)
+        return node
+
     def _build(self, event: Any, depth: int) -> Node:
+        if event.tag not in _TEXT_TAGS:
+            self._fail(
+                "yaml-tag",
+                f"the tag `{_tag(event.tag)}` is not read",
+                event,
+                "remove it; types are declared under `facts`",
+            )
+        self._grow(1, event)
         if isinstance(event, yaml.ScalarEvent):
             untagged = not event.style and event.tag is None
             return Scalar(_core(event.value) if untagged else event.value, self._place(event), event.value)
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
-            while not isinstance(self._peek(), yaml.SequenceEndEvent):
-                items.append(self._node(depth + 1))
-            self._next()
+            while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+                items.append(self._node(item, depth + 1))
             return Sequence(tuple(items), self._place(event))
         return self._mapping(event, depth)
 
     def _mapping(self, event: Any, depth: int) -> Mapping:
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
-        while not isinstance(self._peek(), yaml.MappingEndEvent):
-            key_event = self._peek()
-            key = self._node(depth + 1)
+        while not isinstance(key_event := self._next(), yaml.MappingEndEvent):
+            key = self._node(key_event, depth + 1)
             if not isinstance(key, Scalar):
                 self._fail(
                     "not-a-name",
@@ -290,8 +216,7 @@ class _Composer:
                 )
             else:
                 keys[key.text] = key.place
-                entries[key.text] = self._node(depth + 1)
-        self._next()
+                entries[key.text] = self._node(self._next(), depth + 1)
         return Mapping(entries, keys, self._place(event))
 
 
@@ -306,6 +231,8 @@ def _core(text: str) -> ScalarValue:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
+    if text[0] not in _BEGINS_NUMBER:
+        return Plain(text)
     if _CANONICAL_INTEGER.fullmatch(text):
         return int(text)
     if _CANONICAL_DECIMAL.fullmatch(text):

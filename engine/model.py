@@ -6,7 +6,7 @@ Everything here is frozen and holds no behavior beyond look-ups of its own field
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -227,7 +227,7 @@ class Pack:
     statements: Mapping[str, Statement] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     translations: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
-    cases: tuple[Case, ...] = ()
+    cases: Sequence[Case] = ()
 
     @property
     def route(self) -> FactDeclaration | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.load import NotYaml, decode, read_yaml
-from engine.nodes import plain
+from engine.files import NotRead, decode
 from engine.request import InvalidRequest
-from engine.strict_json import NotJson, parse_json
+from engine.strict_json import NotJson, parse_json, parse_json_line
 
 MAX_BYTES = 1024 * 1024
 
@@ -23,12 +22,20 @@ def parse_request(data: bytes, name: str) -> Any:
         looks_like_json = text.lstrip()[:1] in ("{", "[")
         if name.endswith(".json") or (looks_like_json and not name.endswith((".yaml", ".yml"))):
             return parse_json(text)
-        return plain(read_yaml(text, name))
-    except NotYaml as error:
+        return _yaml(text, name)
+    except NotRead as error:
         found = error.finding
         raise InvalidRequest(f"{found.message} (line {found.place.line}, column {found.place.column})") from None
     except NotJson as error:
         raise InvalidRequest(str(error)) from None
+
+
+def _yaml(text: str, name: str) -> Any:
+    # Most requests are JSON; those that are not pay for PyYAML.
+    from engine.load import read_yaml  # noqa: PLC0415
+    from engine.nodes import plain  # noqa: PLC0415
+
+    return plain(read_yaml(text, name))
 
 
 def parse_line(line: bytes) -> Any:
@@ -36,7 +43,7 @@ def parse_line(line: bytes) -> Any:
     if len(line) > MAX_BYTES:
         raise InvalidRequest(f"the line is longer than {MAX_BYTES // 1024} KiB")
     try:
-        return parse_json(line.decode("utf-8"))
+        return parse_json_line(line)
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"byte 0x{line[error.start]:02x} is not UTF-8 (column {error.start + 1})") from None
     except NotJson as error:

@@ -2,34 +2,33 @@
 
 The one door to durable. Version 2.0.28 matches correctly within the fences set here; outside them it
 forgets, hangs or takes the process down, and each fence says what was seen without it. What it decides
-is planned in `engine.rete_plan`, the numbers it compares are worked out in `engine.rete_facts`.
+is planned in `engine.rete_plan` and put into its words in `engine.rete_script`; the numbers it compares are
+worked out in `engine.rete_facts`.
 """
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from typing import Literal as OneOf
 from weakref import WeakKeyDictionary, finalize
 
+from engine.cache import Shelf
 from engine.lower import apply_overrides
 from engine.model import Pack
 from engine.policy import ActionRules, EngineFailure, Matches
-from engine.rete_facts import Codes, Readings
-from engine.rete_plan import Clause, Column, Literal, Plan, columns, make_plan
+from engine.rete_facts import Readings
+from engine.rete_plan import make_plan
+from engine.rete_script import ZERO, Script, Sheet, make_script
 from engine.situation import Situation
 
-# A message of 255 properties, some of them durable's own, is refused (error 302).
-MAX_PROPERTIES: Final = 240
-# More than 4,096 rules do not load (error 106).
-MAX_RULES: Final = 2000
 # Every rule takes some 30 kB once asked: how many a thread keeps loaded.
 MAX_LOADED: Final = 4000
 SID: Final = "s"
 ID: Final = "f"
-ZERO: Final = "p0"
 
 
 class ReteError(EngineFailure):
@@ -38,42 +37,57 @@ class ReteError(EngineFailure):
 
 def match(rules: ActionRules, situation: Situation) -> Matches:
     """Which rules certainly and possibly apply, as durable-rules finds. Raises ReteError if it cannot tell."""
-    plan = _plan(rules, situation.pack)
+    script = _script(rules, situation.pack)
     held: set[int] = set()
-    readings = Readings(plan, situation, held)
-    for clauses, networks in zip(plan.stages, _loaded.networks(plan), strict=True):
-        found = [clause for network in networks for clause in network.ask(readings)]
-        held.update(number for clause in found for number in clauses[clause])
-    certain = {rule for rule, (certainly, _) in plan.rules.items() if certainly in held}
-    possible = {rule for rule, (_, possibly) in plan.rules.items() if possibly in held}
+    readings = Readings(script, situation, held)
+    for networks in _loaded.networks(script):
+        held.update([formula for network in networks for formula in network.ask(readings)])
+    # The script may be that of more rules.
+    formulas = {rule.id: script.rules[rule.id] for rule in rules.rules}
+    certain = {rule for rule, (certainly, _) in formulas.items() if certainly in held}
+    possible = {rule for rule, (_, possibly) in formulas.items() if possibly in held}
     return apply_overrides(rules, certain, possible)
 
 
-_plans: WeakKeyDictionary[ActionRules, tuple[Pack, Plan]] = WeakKeyDictionary()
-_planning = threading.Lock()
+def prepare(rules: ActionRules, pack: Pack, shelf: Shelf, name: str) -> None:
+    """Have the script of these rules at hand: from the cache, or else in it from now on."""
+    if rules not in _scripts:
+        kept = shelf.get(name)
+        if isinstance(kept, Script):
+            with _writing:
+                _scripts[rules] = (pack, kept)
+        else:
+            shelf.put(name, _script(rules, pack))
 
 
-def _plan(rules: ActionRules, pack: Pack) -> Plan:
-    """The plan of these rules, made once; it goes when the rules go."""
-    with _planning:
-        planned = _plans.get(rules)
-        if planned is None or planned[0] is not pack:
-            planned = _plans[rules] = (pack, make_plan(rules, pack.facts))
-        return planned[1]
+_scripts: WeakKeyDictionary[ActionRules, tuple[Pack, Script]] = WeakKeyDictionary()
+_writing = threading.Lock()
+
+
+def _script(rules: ActionRules, pack: Pack) -> Script:
+    """The script of these rules, or of all of which these are what is left without remedies, made once."""
+    with _writing:
+        written = _scripts.get(rules)
+        if written is None or written[0] is not pack:
+            whole = next(
+                (of for each, of in _scripts.items() if each.without_remedies is rules and of[0] is pack), None
+            )
+            written = _scripts[rules] = whole or (pack, make_script(make_plan(rules, pack.facts)))
+        return written[1]
 
 
 class _Loaded(threading.local):
     """The networks of this thread: four threads that shared one lost half of their denials, silently."""
 
     def __init__(self) -> None:
-        self._networks: WeakKeyDictionary[Plan, list[list[Network]]] = WeakKeyDictionary()
+        self._networks: WeakKeyDictionary[Script, list[list[Network]]] = WeakKeyDictionary()
 
-    def networks(self, plan: Plan) -> list[list[Network]]:
-        """The networks of each stage of the plan, loaded; those that were not asked for longest make room."""
-        networks = self._networks.pop(plan, None)
+    def networks(self, script: Script) -> list[list[Network]]:
+        """The networks of each stage of the script, loaded; those that were not asked for longest make room."""
+        networks = self._networks.pop(script, None)
         if networks is None or any(network.broken for stage in networks for network in stage):
-            networks = [[Network(part, Codes(plan.constants)) for part in _parts(stage)] for stage in plan.stages]
-        self._networks[plan] = networks
+            networks = [[Network(sheet) for sheet in stage] for stage in script.stages]
+        self._networks[script] = networks
         while self._size() > MAX_LOADED and len(self._networks) > 1:
             del self._networks[next(iter(self._networks.keys()))]
         return networks
@@ -85,52 +99,37 @@ class _Loaded(threading.local):
 _loaded = _Loaded()
 
 
-def _parts(clauses: Collection[Clause]) -> list[list[Clause]]:
-    """The clauses in runs that one ruleset can hold."""
-    parts: list[list[Clause]] = []
-    seen: set[Column] = set()
-    for clause in clauses:
-        wanted = columns([clause])
-        if not parts or len(parts[-1]) == MAX_RULES or len(seen | wanted) > MAX_PROPERTIES:
-            parts.append([])
-            seen = set()
-        parts[-1].append(clause)
-        seen |= wanted
-    return parts
-
-
 class Network:
-    """Some clauses, loaded as a ruleset of durable's; for one thread."""
+    """A sheet, loaded as a ruleset of durable's; for one thread."""
 
-    def __init__(self, clauses: Sequence[Clause], codes: Codes) -> None:
-        self._clauses = clauses
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._names = {column: f"p{place}" for place, column in enumerate(sheet.columns, start=1)}
         self._fired: list[int] = []
-        # Names are told apart by a hash of 32 bits alone; those from p0 to p99999 all differ.
-        self._names = {column: f"p{place}" for place, column in enumerate(sorted(columns(clauses), key=repr), start=1)}
-        self._ruleset = _durable().Ruleset("clauses", None, self._rules(codes))
+        self._ruleset = _durable().Ruleset("clauses", None, self._rules())
         self._health = _Health()
         # Python's Ruleset never frees its own; each would keep megabytes.
         finalize(self, _free, self._ruleset, self._health).atexit = False
 
     def __len__(self) -> int:
-        return len(self._clauses)
+        return len(self._sheet.formulas)
 
     @property
     def broken(self) -> bool:
         """Whether it failed to answer once, and may not be asked again."""
         return self._health.state == "broken"
 
-    def ask(self, readings: Readings) -> list[Clause]:
-        """The clauses that hold. Raises ReteError unless every one was certainly considered."""
+    def ask(self, readings: Readings) -> list[int]:
+        """The formulas that hold. Raises ReteError unless every rule was certainly considered."""
         facts = {name: readings.column(column) for column, name in self._names.items()}
         self._fired.clear()
         self._health.state = "broken"  # until it has answered
         self._tell({"sid": SID, "id": ID, ZERO: 0, **facts})
         # An action that takes over ten seconds (a process put to sleep) ends the run without a word.
-        if self._fired.count(len(self._clauses)) != 1 or self._fired[-1] != len(self._clauses):
+        if self._fired.count(len(self)) != 1 or self._fired[-1] != len(self):
             raise ReteError("durable-rules did not finish")
         self._health.state = "sound"
-        return [self._clauses[place] for place in self._fired[:-1]]
+        return [formula for place in self._fired[:-1] for formula in self._sheet.formulas[place]]
 
     def _tell(self, message: dict[str, Any]) -> None:
         """Have the rules fire that the message matches, a fact: of two rules only one would take an event."""
@@ -149,36 +148,12 @@ class Network:
         if problem is not None or after is None or "exception" in after:
             raise ReteError(f"durable-rules failed: {problem or 'an action did not run to its end'}") from problem
 
-    def _rules(self, codes: Codes) -> dict[str, Any]:
-        rules = {
-            f"r{place}": {
-                "all": [{"m": {"$and": [*_branch(place, len(self._clauses)), *self._tests(clause, codes)]}}],
-                "run": _action(place, self._fired),
-            }
-            for place, clause in enumerate(self._clauses)
-        }
-        # Always true: a fact that nothing matches raises, and leaks. It comes last, so that it tells the end.
-        rules["end"] = {"pri": 1, "all": [{"m": {"$lt": {ZERO: 1}}}], "run": _action(len(self._clauses), self._fired)}
+    def _rules(self) -> dict[str, Any]:
+        """The rules of the sheet, and what each does: to say that it fired."""
+        rules: dict[str, Any] = json.loads(self._sheet.definition)
+        for place, rule in enumerate(rules.values()):
+            rule["run"] = _action(place, self._fired)
         return rules
-
-    def _tests(self, clause: Clause, codes: Codes) -> list[dict[str, Any]]:
-        tests = [{literal.operator: {self._names[literal.column]: self._right(literal, codes)}} for literal in clause]
-        return sorted(tests, key=repr)
-
-    def _right(self, literal: Literal, codes: Codes) -> Any:
-        if isinstance(literal.right, Column):
-            return {"$m": self._names[literal.right]}
-        return codes.number(literal.column.quantity, literal.right)
-
-
-def _branch(place: int, count: int) -> list[dict[str, Any]]:
-    """Tests that always hold and put the rules on a tree of eight branches at each fork.
-
-    durable keeps what is still to match on a stack of 64 (error 303), the siblings at one fork in 512
-    slots, and its search hangs once they are full; of 256 rules on one node the last corrupts memory.
-    """
-    digits = max(1, len(f"{count - 1:o}"))
-    return [{"$lt": {ZERO: (place >> 3 * digit) % 8 + 1}} for digit in reversed(range(digits))]
 
 
 def _action(place: int, fired: list[int]) -> Callable[[Any], None]:

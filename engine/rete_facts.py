@@ -9,10 +9,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Any as Anything
+from typing import Protocol
 
 from engine.condition import Fact, Operand
 from engine.kleene import Known, NotAsked
-from engine.rete_plan import Column, Plan, Quantity
+from engine.rete_plan import Column, Quantity
 from engine.situation import Situation
 from engine.values import MAX_DECIMALS, MAX_DIGITS, Money, Value
 
@@ -22,13 +23,27 @@ _GAP = 1 << 20
 _EXACT = Context(prec=2 * MAX_DIGITS)
 
 
+class Texts(Protocol):
+    """A plan, or what was made of it: the facts that it compares as texts, and the constants, sorted."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The paths of the facts."""
+        ...
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """What they are compared with."""
+        ...
+
+
 class Readings:
     """What a request comes to in the columns of a plan, as numbers and truths that durable compares.
 
     `held` are the formulas found true so far.
     """
 
-    def __init__(self, plan: Plan, situation: Situation, held: Collection[int]) -> None:
+    def __init__(self, plan: Texts, situation: Situation, held: Collection[int]) -> None:
         self._situation = situation
         self._held = held
         self._codes = Codes(plan.constants, (self._value(Fact(path)) for path in plan.texts))

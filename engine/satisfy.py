@@ -7,6 +7,7 @@ of one fact, or an empty range, cannot hold. What is not certain to be impossibl
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
@@ -69,8 +70,9 @@ class _Domain:
 
     def possible(self) -> bool:
         """Whether some value is left."""
-        if self.allowed is not None:
-            return any(rank not in self.refused and self._within(rank) for rank in self.allowed)
+        ranks = _all_ranks(self.kind) if self.allowed is None else self.allowed
+        if ranks is not None:
+            return any(rank not in self.refused and self._within(rank) for rank in ranks)
         return self._range_possible()
 
     def _within(self, rank: Anything) -> bool:
@@ -109,7 +111,7 @@ def _narrow(domains: dict[tuple[str, str], _Domain], leaf: Compare, wanted: bool
         own = domains.setdefault((leaf.path, "currency"), _Domain(STRING, currencies))
         own.allowed = own.allowed and own.allowed & currencies
     key = (leaf.path, next(iter(currencies), ""))
-    domain = domains.setdefault(key, _Domain(leaf.type, _all_values(leaf.type)))
+    domain = domains.setdefault(key, _Domain(leaf.type))
     operator = leaf.operator if wanted else _OPPOSITES.get(leaf.operator, "")
     ranks = [_rank(value, leaf.type) for value in leaf.right]
     match operator:
@@ -144,10 +146,12 @@ _OPPOSITES = {
 }  # fmt: skip
 
 
-def _all_values(kind: Type) -> set[Anything] | None:
+def _all_ranks(kind: Type) -> Iterable[Anything] | None:
     if kind.kind == "boolean":
-        return {True, False}
-    return {_rank(value, kind) for value in kind.values} if kind.kind in ("enum", "key") else None
+        return (True, False)
+    if kind.kind in ("enum", "key"):
+        return range(len(kind.values)) if kind.ordered else kind.values
+    return None
 
 
 def _rank(value: Anything, kind: Type) -> Anything:

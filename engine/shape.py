@@ -6,19 +6,19 @@ entries (a rule, a fact, …) that hold one are named, so that later checks can 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError, validators
+from typing import TYPE_CHECKING, Any
 
 from engine.finding import Finding, Place, did_you_mean, one_of, short
+from engine.fits import Checks, checks, is_unique
 from engine.nodes import Document, Mapping, Node, Scalar, Sequence, plain
+from engine.schema import schema
 
-SCHEMAS = ("pack", "request", "decision")
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
 _NAMES = {
     "object": "a mapping",
     "array": "a list",
@@ -30,17 +30,10 @@ _NAMES = {
 }
 
 
-@cache
-def schema(name: str) -> dict[str, Any]:
-    """One of SCHEMAS, as JSON data (JSON Schema 2020-12)."""
-    text = files("engine").joinpath("schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
-
-
 def misfits(document: Document) -> Iterator[tuple[tuple[str | int, ...], Finding]]:
     """Each misfit of a file with the path of the entry it spoils: (section,) or (section, name or index)."""
-    for error in _validator().iter_errors(plain(document.root)):
+    data = plain(document.root)
+    for error in () if _checks()["#"](data) else _validator().iter_errors(data):
         path = tuple(error.absolute_path)
         if _is_about_name(error):
             path += (error.instance,)
@@ -61,14 +54,28 @@ def _strange(path: tuple[str | int, ...], root: Node) -> Iterator[Finding]:
 
 
 @cache
+def _checks() -> Checks:
+    return checks(schema("pack"))
+
+
+@cache
 def _validator() -> Any:
+    # Most packs fit; those that do not pay for jsonschema.
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415
+
+    def reference(validator: Any, named: str, instance: object, schema: Any) -> Iterator[ValidationError]:
+        # Only what does not fit is worth a close look, since that is slow.
+        if not _checks()[named](instance):
+            yield from Draft202012Validator.VALIDATORS["$ref"](validator, named, instance, schema)
+
     extend: Any = validators.extend
-    return extend(Draft202012Validator, {"uniqueItems": _unique})(schema("pack"))
+    return extend(Draft202012Validator, {"uniqueItems": _unique, "$ref": reference})(schema("pack"))
 
 
 def _unique(_validator: Any, wanted: bool, instance: object, _schema: Any) -> Iterator[ValidationError]:
-    """Whether a list has no repeats, in a time that does not grow with its square."""
-    if wanted and isinstance(instance, list) and len(set(map(repr, instance))) < len(instance):
+    from jsonschema import ValidationError  # noqa: PLC0415
+
+    if wanted and isinstance(instance, list) and not is_unique(instance):
         yield ValidationError("names something twice")
 
 

@@ -8,6 +8,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any as Anything
 
 from engine.condition import All, Any, Compare
@@ -32,44 +34,70 @@ def version_of(pack: Pack) -> str:
         "rules": pack.rules,
         "translations": pack.translations,
     }
-    text = json.dumps(_canonical(content), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(_canonical(content).encode()).hexdigest()}"
 
 
-def _canonical(value: Anything) -> Anything:
+def _canonical(value: Anything) -> str:
+    """The one JSON text that stands for a value: names in order, no white space."""
     match value:
-        case None | bool() | int() | str():
-            return value
-        case Decimal():
-            return {"number": plain_number(value)}
-        case datetime.date():
-            return {"date": value.isoformat()}
-        case Money():
-            return {"money": str(value)}
-        case Type() if value.kind == "key":
-            return {"key": value.table}
-        case frozenset() | (Span(), *_):
-            return {"set": _sorted(map(_canonical, value))}
-        case Mapping():
-            return {str(key): _canonical(item) for key, item in value.items()}
+        case str():
+            return quote(value)
+        case None | bool() | int():
+            return json.dumps(value)
+        case (Span(), *_) | frozenset():
+            return _tagged("set", _listed(sorted(map(_canonical, value))))
         case tuple() | list():
-            return [_canonical(item) for item in value]
+            return _listed(map(_canonical, value))
+        case Type():
+            return _type(value)
+        case Money():
+            return _tagged("money", quote(str(value)))
+        case Decimal():
+            return _tagged("number", quote(plain_number(value)))
+        case datetime.date():
+            return _tagged("date", quote(value.isoformat()))
+        case Mapping():
+            return f"{{{','.join([f'{quote(name)}:{_canonical(value[name])}' for name in sorted(value)])}}}"
         case _:
             return _record(value)
 
 
-def _sorted(canonical: Iterable[Anything]) -> list[Anything]:
-    return sorted(canonical, key=lambda item: json.dumps(item, sort_keys=True))
+def _tagged(tag: str, text: str) -> str:
+    return f'{{"{tag}":{text}}}'
 
 
-def _record(value: Anything) -> Anything:
-    fields = [field for field in dataclasses.fields(value) if field.compare and field.name not in _UNSEEN]
-    record = {field.name: _canonical(getattr(value, field.name)) for field in fields}
-    for name in _unordered(value):
-        record[name] = _sorted(record[name])
-    if isinstance(value, FactDeclaration) and value.path.startswith("action."):
-        del record["choice"]  # each action says so itself
-    return {**record, "#": type(value).__name__}
+def _listed(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+@lru_cache(maxsize=1024)
+def _type(kind: Type) -> str:
+    return _tagged("key", _canonical(kind.table)) if kind.kind == "key" else _record(kind)
+
+
+def _record(value: Anything) -> str:
+    kind: Anything = type(value)
+    unordered = _unordered(value)
+    parts = [f'"#":"{kind.__name__}"']
+    for name in _fields(kind):
+        part = getattr(value, name)
+        if name in unordered:
+            parts.append(f'"{name}":{_listed(sorted(map(_canonical, part)))}')
+        elif name != "choice" or not _is_property(value):
+            parts.append(f'"{name}":{_canonical(part)}')
+    return f"{{{','.join(parts)}}}"
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: Anything) -> tuple[str, ...]:
+    """What counts of a kind of record, in order."""
+    counting = (field.name for field in dataclasses.fields(kind) if field.compare and field.name not in _UNSEEN)
+    return tuple(sorted(counting))
+
+
+def _is_property(value: Anything) -> bool:
+    """Whether it is a property of actions: each action says itself whether that is a choice."""
+    return isinstance(value, FactDeclaration) and value.path.startswith("action.")
 
 
 def _unordered(value: Anything) -> tuple[str, ...]:

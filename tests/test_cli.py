@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from cli import main
-from engine.shape import SCHEMAS, schema
+from engine.policy import ActionRules, Matches
+from engine.schema import SCHEMAS, schema
+from engine.situation import Situation
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -156,7 +158,6 @@ def test_shipped_requests_and_their_decisions_fit_the_schemas(file: Path) -> Non
 def test_engines_that_disagree_are_reported_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 4 comes with both answers, and no yes."""
     from engine import gate
-    from engine.policy import Matches
 
     honest = gate.backend
     liar = lambda rules, _: Matches(frozenset(), frozenset())  # noqa: E731
@@ -165,7 +166,24 @@ def test_engines_that_disagree_are_reported_in_full(monkeypatch: pytest.MonkeyPa
 
     assert (4, 4) == (text.exit_code, data.exit_code)
     assert "act on neither answer" in text.output
-    assert {"reference", "rete"} == set(json.loads(data.output)["answers"])
+    assert {"compiled", "rete"} == set(json.loads(data.output)["answers"])
+
+
+def test_alternatives_get_a_second_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alternative that the second engine would not allow is a disagreement, too."""
+    from engine import gate
+
+    honest = gate.backend
+
+    def liar(rules: ActionRules, situation: Situation) -> Matches:
+        by_phone = situation.given.get("context.channel") == "phone"
+        return Matches(frozenset(), frozenset()) if by_phone else honest("rete")(rules, situation)
+
+    ask = ["check", *SMALL, *ASK, "--set", "account.seats=11", "--set", "context.channel=web"]
+    assert "context.channel = phone" in run(*ask).output
+    monkeypatch.setattr(gate, "backend", lambda name: liar if name == "rete" else honest(name))
+
+    assert 4 == run(*ask).exit_code
 
 
 def _line(seats: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import pytest
 
 from engine import Finding, read_packs
-from engine.load import MAX_BYTES, MAX_DEPTH, NotYaml, load_pack, read_yaml
+from engine.files import MAX_BYTES
+from engine.load import MAX_DEPTH, NotYaml, load_pack, read_yaml
 from engine.nodes import Mapping, Node, Scalar, Sequence, plain
 from engine.values import NotAValue, Plain, Type, parse_value
 
@@ -310,3 +313,17 @@ def test_a_snippet_comes_from_the_file_itself(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: [\n")
 
     assert {str(tmp_path / "a.yaml"): "a: [\n"} == load_pack(tmp_path).texts
+
+
+@pytest.mark.parametrize("folder", [Path("rules"), Path("no such folder")])
+@pytest.mark.parametrize("switch", [gc.enable, gc.disable])
+def test_garbage_is_collected_as_before(folder: Path, switch: Callable[[], None]) -> None:
+    """Reading goes on without the collector, and leaves it as it was."""
+    before = gc.isenabled()
+    try:
+        switch()
+        wanted = gc.isenabled()
+        read_packs([folder])
+        assert wanted == gc.isenabled()
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -25,7 +25,7 @@ from benchmarks.random_policies import (
     random_request,
     random_sample,
 )
-from engine import lower, reference, rete
+from engine import cache, lower, reference, rete
 from engine.condition import ALWAYS, All, Any, Compare, Condition, Fact, Not, Operand, Presence
 from engine.kleene import Known, truth
 from engine.lower import MAX_UNFOLDED, And, Formula, Or, State, Test
@@ -354,8 +354,19 @@ def test_a_number_beyond_the_digits_of_the_language_is_refused() -> None:
 def test_durable_reads_nothing_but_whole_numbers_and_truths(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text of a request or a rule reaches the C layer, and no fraction."""
     told: list[object] = []
-    monkeypatch.setattr(rete.Network, "_tell", _spy(rete.Network._tell, told))
-    monkeypatch.setattr(rete.Network, "_rules", _spy(rete.Network._rules, told))
+    tell, load = rete.Network._tell, rete.Network._rules
+
+    def telling(network: rete.Network, message: dict[str, Anything]) -> None:
+        told.append(message)
+        tell(network, message)
+
+    def loading(network: rete.Network) -> dict[str, Anything]:
+        rules = load(network)
+        told.extend(rule["all"] for rule in rules.values())
+        return rules
+
+    monkeypatch.setattr(rete.Network, "_tell", telling)
+    monkeypatch.setattr(rete.Network, "_rules", loading)
     random = Random(11)
     for _ in range(20):
         by_rete(random_sample(random), random_request(random))
@@ -363,17 +374,6 @@ def test_durable_reads_nothing_but_whole_numbers_and_truths(monkeypatch: pytest.
     leaves = [leaf for each in told for leaf in _leaves(each)]
     assert {type(leaf) for leaf in leaves} == {bool, int, float}
     assert all(leaf == int(leaf) for leaf in leaves)
-
-
-def _spy(method: Callable[..., Anything], told: list[object]) -> Callable[..., Anything]:
-    """The method, which also tells what messages it is given and what rules it makes."""
-
-    def spying(network: rete.Network, argument: Anything) -> Anything:
-        result = method(network, argument)
-        told.append(argument if result is None else [rule["all"] for rule in result.values()])
-        return result
-
-    return spying
 
 
 def _leaves(node: object) -> list[Anything]:
@@ -483,6 +483,43 @@ def test_what_is_forgotten_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     gc.collect()
     assert len(freed) >= 15
     assert all(by_rete(sample, {"thing.count": 6}).certain for sample in samples)
+
+
+def test_what_is_left_without_remedies_needs_no_rulesets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same network answers for all rules and for some of them, who override nothing but each other."""
+    loaded: list[int] = []
+    load = rete.Network.__init__
+    monkeypatch.setattr(rete.Network, "__init__", lambda self, *parts: loaded.append(1) or load(self, *parts))  # type: ignore[func-returns-value]
+    whole = policy(ALWAYS, DENIED, MODE, overrides={0: (1,), 1: (2,)})
+    some = [
+        replace(rule, effect=replace(rule.effect, remedy="Wait.")) if rule.id == "r1" else rule
+        for rule in whole.rules.rules
+    ]
+    rules = action_rules(whole.pack, "act", some)
+    assert rules.without_remedies is not None
+
+    for request in ({"thing.count": 6}, {"thing.count": 6, "action.mode": "red"}, {"thing.count": 5}, {}):
+        situation = whole.situation(request)
+        for asked in (rules, rules.without_remedies):
+            assert reference.match(asked, situation) == rete.match(asked, situation)
+    assert [1] == loaded
+
+
+def test_a_script_may_come_from_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept of the rules gives the same answers, and nothing is planned again."""
+    where = cache.Slot(tmp_path / "kept" / "a.policy", b"key")
+    cache.store(where, {})
+    random = Random(5)
+    samples = [random_sample(random) for _ in range(20)]
+    for number, sample in enumerate(samples):
+        rete.prepare(sample.rules, sample.pack, cache.Shelf(where), f"rete {number}")
+    monkeypatch.setattr(rete, "make_plan", None)
+    for number, sample in enumerate(samples):
+        again = replace(sample, rules=replace(sample.rules))
+        rete.prepare(again.rules, again.pack, cache.Shelf(where), f"rete {number}")
+        for _ in range(10):
+            request = random_request(random)
+            assert by_reference(sample, request) == by_rete(again, request)
 
 
 def test_durable_is_loaded_late_and_asked_for_by_name() -> None:
