@@ -38,7 +38,7 @@ class Lanes:
         self._compiled = compiled
         self._counter = lru_cache(maxsize=1024)(lambda code: Counter(pack, code))
         self._voice = lru_cache(maxsize=1024)(lambda program, language: Voice(pack, version, program, language))
-        self._sealed = pack.facts[DATE].sealed
+        self._sealed = DATE in pack.facts and pack.facts[DATE].sealed
         self._days: dict[str, datetime.date] = {}
         self._open: dict[tuple[str, datetime.date, str], Opened] = {}
 

@@ -18,7 +18,7 @@ from engine.values import MAX_DIGITS, NotAValue, Value
 MAX_REMEMBERED = 4096
 # Where a fact stands: in the properties of subject, action or resource, in the context, or beside properties.
 SUBJECT, ACTION, RESOURCE, CONTEXT = range(4)
-BESIDE = {SUBJECT: ("type", "id"), ACTION: ("name",), RESOURCE: ("type", "id"), CONTEXT: ()}
+BESIDE = {SUBJECT: ("type", "id"), ACTION: ("name",), RESOURCE: ("id",), CONTEXT: ()}
 
 
 class LongWay(Exception):
@@ -33,8 +33,7 @@ def places(pack: Pack, action: Action) -> Iterator[tuple[str, int, str]]:
         section = sections.get(namespace) if name else None
         if section is None or fact.sealed or (section == ACTION and path not in action.properties):
             continue
-        if path != f"{action.resource}.type":  # that is the resource's type, and no fact
-            yield path, section, name
+        yield path, section, name
 
 
 def reader(fact: FactDeclaration) -> Callable[..., Any]:
