@@ -67,22 +67,33 @@ class Buckets(dict[Any, Bucket]):
 class Checked:
     """A request whose facts are read and checked, so that its rules can be matched, as often as wanted."""
 
-    __slots__ = ("_answers", "_bucket", "_bucket_arguments", "_general", "_general_arguments")
+    __slots__ = ("_answers", "_arguments", "_function")
 
-    def __init__(self, prepared: Prepared, values: Mapping[str, Any], bucket: Block | None) -> None:
+    def __init__(self, prepared: Prepared, values: Mapping[str, Any]) -> None:
         code, general = prepared.compiled, prepared.compiled.program.general
-        self._general = code.code(general).function
-        self._general_arguments = code.arguments(general, values)
-        self._bucket = None if bucket is None else code.code(bucket).function
-        self._bucket_arguments = () if bucket is None else code.arguments(bucket, values)
+        self._function = code.code(general).function
+        self._arguments = code.arguments(general, values)
+        self._answers = prepared.answers(None)
+
+    def match(self) -> Matches:
+        """Which rules certainly and possibly apply."""
+        return self._answers[self._function(*self._arguments)]
+
+
+class CheckedInBucket(Checked):
+    """A checked request for which the rules of a bucket are looked at, too."""
+
+    __slots__ = ("_bucket", "_bucket_arguments")
+
+    def __init__(self, prepared: Prepared, values: Mapping[str, Any], bucket: Block) -> None:
+        super().__init__(prepared, values)
+        self._bucket = prepared.compiled.code(bucket).function
+        self._bucket_arguments = prepared.compiled.arguments(bucket, values)
         self._answers = prepared.answers(bucket)
 
     def match(self) -> Matches:
         """Which rules certainly and possibly apply."""
-        found = self._general(*self._general_arguments)
-        if self._bucket is None:
-            return self._answers[found]
-        return self._answers[found + self._bucket(*self._bucket_arguments)]
+        return self._answers[self._function(*self._arguments) + self._bucket(*self._bucket_arguments)]
 
 
 class Answers(dict[tuple[int, ...], Matches]):
@@ -123,9 +134,12 @@ def check(rules: ActionRules, situation: Situation) -> Checked | Undirected:
     prepared, values = _prepare(rules, situation.pack, situation.date), _Values(situation)
     program = prepared.compiled.program
     if program.switch is None:
-        return Checked(prepared, values, None)
+        return Checked(prepared, values)
     value = values[program.switch]
-    return Undirected(prepared, values) if value is None else Checked(prepared, values, program.buckets.get(value))
+    if value is None:
+        return Undirected(prepared, values)
+    bucket = program.buckets.get(value)
+    return Checked(prepared, values) if bucket is None else CheckedInBucket(prepared, values, bucket)
 
 
 @dataclass(frozen=True, slots=True)
