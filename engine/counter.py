@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from engine.blocks import Masked
@@ -14,7 +13,7 @@ from engine.grid import Masks
 from engine.lane import Lane, make_lane
 from engine.model import Pack
 from engine.program import Layout, Program
-from engine.tally import Tally, lasting, tally
+from engine.tally import Ballot, Tally, tally
 
 # How many keys a counter remembers the verdicts of.
 MAX_REMEMBERED = 20_000
@@ -52,7 +51,7 @@ class Counter:
         self.counted: dict[Any, Counted] = {}
         self._routes = pack.facts[self.program.route].type.values if self.program.route else ()
         self._left, self._grid = _left_by_route(self.program)
-        self._lasting = lru_cache(maxsize=256)(lasting)
+        self._ballots = [Ballot(layout) for layout in self.program.layouts]
 
     def count(self, key: Any) -> Counted:
         """The verdict of a key; look it up in `counted` first."""
@@ -78,27 +77,27 @@ class Counter:
     def _count(self, key: Any, invalid: tuple[bool, bool]) -> Counted:
         """The verdict; whether a fact that the rules read is invalid, and one that the lasting rules do."""
         if not self._routes:
-            bits, layout = self._spread(key[:2], key[2:]), self._layout(key[2:])
-            return self._counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid[0]), layout)
+            bits, ballot = self._spread(key[:2], key[2:]), self._ballot(key[2:])
+            return self._counted(bits, tally(ballot, bits.possible, bits.unknown, invalid=invalid[0]), ballot)
         if key[0] is False:
             return self._astray(key, invalid[0])
         given, general, bucket = self._by_route(key)
-        layout = self._layout(bucket)
+        ballot = self._ballot(bucket)
         spread = [self._spread(each, bucket) for each in general]
-        tallies = [tally(layout, bits.possible, bits.unknown, invalid=invalid[0]) for bits in spread]
+        tallies = [tally(ballot, bits.possible, bits.unknown, invalid=invalid[0]) for bits in spread]
         places = range(len(tallies)) if given is None else [self._routes.index(given)]
         place = min(places, key=lambda each: tallies[each].finality)
         answered = self._routes[place]
         allowed = tallies[place].outcome == "allow"
-        route = answered if allowed else self._open_route(spread, layout, invalid=invalid[1])
-        return self._counted(spread[place], tallies[place], layout, route, answered)
+        route = answered if allowed else self._open_route(spread, ballot, invalid=invalid[1])
+        return self._counted(spread[place], tallies[place], ballot, route, answered)
 
     def _astray(self, key: Any, invalid: bool) -> Counted:
         """The verdict where the route given is none: nothing replaces it, and what depends on it is open."""
-        layout, grid = self._layout(key[3:]), self._grid
+        ballot, grid = self._ballot(key[3:]), self._grid
         possible, unknown = (key[1], key[2]) if grid is None else (key[1] & grid.possible, key[2] | grid.unknown)
         bits = self._spread((possible, unknown), key[3:])
-        return self._counted(bits, tally(layout, bits.possible, bits.unknown, invalid=invalid), layout)
+        return self._counted(bits, tally(ballot, bits.possible, bits.unknown, invalid=invalid), ballot)
 
     def _by_route(self, key: Any) -> tuple[Any, list[Masked], tuple[Any, ...]]:
         """The route given, the masks of the general rules for each route, and those of a bucket."""
@@ -109,34 +108,33 @@ class Counter:
         return key[0], [(possible & self._left[route], unknown) for route in self._routes], key[3:]
 
     def _counted(
-        self, bits: _Bits, counted: Tally, layout: Layout, route: str | None = None, answered: str | None = None
+        self, bits: _Bits, counted: Tally, ballot: Ballot, route: str | None = None, answered: str | None = None
     ) -> Counted:
         general = self.program.general.rules
         # With a bucket the same bits stand for the rules of that bucket.
         rules = None if self.program.buckets else tuple([general[bit] or "" for bit in counted.reasons])
         return Counted(
             counted.outcome, counted.cause, route, answered, rules,
-            tally=counted, layout=layout, possible=bits.possible, unknown=bits.unknown,
+            tally=counted, layout=ballot.layout, possible=bits.possible, unknown=bits.unknown,
             clash=bits.clash and bool(counted.undecided),
         )  # fmt: skip
 
-    def _open_route(self, spread: list[_Bits], layout: Layout, *, invalid: bool) -> str | None:
+    def _open_route(self, spread: list[_Bits], ballot: Ballot, *, invalid: bool) -> str | None:
         """The first route that would allow, everything curable being cured."""
-        left = self._lasting(layout)
         for route, bits in zip(self._routes, spread, strict=True):
-            if tally(layout, bits.possible & left, bits.unknown, invalid=invalid).outcome == "allow":
+            if tally(ballot, bits.possible & ballot.lasting, bits.unknown, invalid=invalid).outcome == "allow":
                 return route
         return None
 
-    def _layout(self, bucket: tuple[Any, ...]) -> Layout:
-        return self.program.layouts[bucket[2] if bucket else self.program.general.layout]
+    def _ballot(self, bucket: tuple[Any, ...]) -> Ballot:
+        return self._ballots[bucket[2] if bucket else self.program.general.layout]
 
     def _spread(self, general: Masked, bucket: tuple[Any, ...]) -> _Bits:
         own = len(self.program.general.rules)
         bits = _Bits(general[0], general[1] & (1 << own) - 1, bool(general[1] >> own & 1))
         if not bucket:
             return bits
-        others = len(self._layout(bucket).roles) - own
+        others = len(self._ballot(bucket).layout.roles) - own
         unknown = bits.unknown | (bucket[1] & (1 << others) - 1) << own
         return _Bits(bits.possible | bucket[0] << own, unknown, bits.clash or bool(bucket[1] >> others & 1))
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.decision import Cause
 from engine.kleene import Truth, every, negate
 from engine.model import ACCOMPANYING, Outcome
-from engine.program import Layout, Role
+from engine.program import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +39,64 @@ class Tally:
         return int(self.outcome == "indeterminate")
 
 
-@dataclass(frozen=True, slots=True)
-class _Vote:
-    bit: int
-    tier: str
-    holds: Truth
+class Ballot:
+    """A layout as masks: the bits of each kind of effect, of those with a remedy, and of what accompanies outcomes."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    @cached_property
+    def kinds(self) -> dict[str, int]:
+        """The bits of each kind of effect."""
+        found = dict.fromkeys(("allow", "deny", "defer", "only_by", "guide"), 0)
+        for bit, role in enumerate(self.layout.roles):
+            found[role.kind] = found.get(role.kind, 0) | 1 << bit
+        return found
+
+    @cached_property
+    def lasting(self) -> int:
+        """The bits of what is left once everything curable is cured: all but the rules with a remedy."""
+        return sum(1 << bit for bit, role in enumerate(self.layout.roles) if not role.remedy)
+
+    @cached_property
+    def accompanying(self) -> dict[str, int]:
+        """The duties, advice and guides that go with each outcome."""
+        roles = [(bit, role) for bit, role in enumerate(self.layout.roles) if role.kind in ACCOMPANYING]
+        outcomes: tuple[Outcome, ...] = ("allow", "deny", "indeterminate")
+        return {each: sum(1 << bit for bit, role in roles if each in role.accompanies) for each in outcomes}
 
 
-def tally(layout: Layout, possible: int, unknown: int, *, invalid: bool) -> Tally:
+def tally(ballot: Ballot, possible: int, unknown: int, *, invalid: bool) -> Tally:
     """The outcome of the bits; `invalid` says that a fact which the rules read is invalid."""
-    certain, possible = override(layout, possible & ~unknown, possible)
-    votes = [vote for bit in bits(possible) for vote in _votes(bit, layout.roles, certain, possible)]
-    outcome, cause, tier = _combined(votes, invalid=invalid)
-    reasons = _reasons(votes, outcome, cause, open_=tier is not None)
+    certain, possible = override(ballot.layout, possible & ~unknown, possible)
+    kinds, open_ = ballot.kinds, possible & ~certain
+    deny, may_deny, allow, may_allow = _only_by(kinds["only_by"] & possible, certain, possible)
+    deny, may_deny = deny | certain & kinds["deny"], may_deny | open_ & kinds["deny"]
+    allow, may_allow = allow | certain & kinds["allow"], may_allow | open_ & kinds["allow"]
+    defer, may_defer = certain & kinds["defer"], open_ & kinds["defer"]
+    undecided = 0
+    outcome: Outcome = "indeterminate"
+    cause: Cause = "missing_facts"
+    reasons = may_deny | defer | may_defer | may_allow
+    if deny:
+        outcome, cause, reasons = "deny", "forbidden", deny
+    elif may_deny:
+        undecided = may_deny
+    elif defer:
+        cause = "deferred"
+    elif may_defer:
+        undecided = may_defer
+    elif allow:
+        outcome, cause = ("indeterminate", "invalid_facts") if invalid else ("allow", "permitted")
+        reasons = allow
+    elif may_allow:
+        undecided = may_allow
+    else:
+        outcome, cause = "deny", "not_permitted"
+    with_it = ballot.accompanying[outcome] & (possible & ~kinds["guide"] | certain)
     return Tally(
-        outcome, cause, reasons, tuple(_accompanying(layout.roles, outcome, certain, possible)),
-        tuple(dict.fromkeys(vote.bit for vote in votes if vote.tier == tier and vote.holds is None)),
-        cause == "forbidden" and all(layout.roles[bit].remedy for bit in reasons),
+        outcome, cause, tuple(bits(reasons)), tuple((bit, bool(certain >> bit & 1)) for bit in bits(with_it)),
+        tuple(bits(undecided)), cause == "forbidden" and not deny & ballot.lasting,
     )  # fmt: skip
 
 
@@ -68,11 +110,6 @@ def override(layout: Layout, certain: int, possible: int) -> tuple[int, int]:
     return certain, possible
 
 
-def lasting(layout: Layout) -> int:
-    """The bits of what is left once everything curable is cured: all but the rules with a remedy."""
-    return sum(1 << bit for bit, role in enumerate(layout.roles) if not role.remedy)
-
-
 def bits(mask: int) -> Iterator[int]:
     """The places of the bits that are set, least first."""
     while mask:
@@ -81,49 +118,13 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= least
 
 
-def _votes(bit: int, roles: tuple[Role, ...], certain: int, possible: int) -> Iterator[_Vote]:
-    kind = roles[bit].kind
-    holds: Truth = True if certain >> bit & 1 else None
-    if kind in ("allow", "deny", "defer"):
-        yield _Vote(bit, kind, holds)
-    elif kind == "only_by":
+def _only_by(rules: int, certain: int, possible: int) -> tuple[int, int, int, int]:
+    """Which of these deny, may deny, allow and may allow: the bit after each says whether its route is taken."""
+    found = {("deny", True): 0, ("deny", None): 0, ("allow", True): 0, ("allow", None): 0}
+    for bit in bits(rules):
+        holds: Truth = True if certain >> bit & 1 else None
         here: Truth = True if certain >> bit + 1 & 1 else None if possible >> bit + 1 & 1 else False
         for tier, truth in (("deny", every((holds, negate(here)))), ("allow", every((holds, here)))):
             if truth is not False:
-                yield _Vote(bit, tier, truth)
-
-
-def _combined(votes: list[_Vote], *, invalid: bool) -> tuple[Outcome, Cause, str | None]:
-    """Outcome and cause, and the tier that is open if that is why there is none."""
-    decided = {vote.tier for vote in votes if vote.holds}
-    open_ = {vote.tier for vote in votes if vote.holds is None}
-    if "deny" in decided:
-        return "deny", "forbidden", None
-    if "deny" in open_:
-        return "indeterminate", "missing_facts", "deny"
-    if "defer" in decided:
-        return "indeterminate", "deferred", None
-    if "defer" in open_:
-        return "indeterminate", "missing_facts", "defer"
-    if "allow" in decided:
-        return ("indeterminate", "invalid_facts", None) if invalid else ("allow", "permitted", None)
-    if "allow" in open_:
-        return "indeterminate", "missing_facts", "allow"
-    return "deny", "not_permitted", None
-
-
-def _reasons(votes: list[_Vote], outcome: Outcome, cause: Cause, *, open_: bool) -> tuple[int, ...]:
-    if cause == "forbidden":
-        chosen = [vote for vote in votes if vote.tier == "deny" and vote.holds]
-    elif outcome == "allow" or (cause == "invalid_facts" and not open_):
-        chosen = [vote for vote in votes if vote.tier == "allow" and vote.holds]
-    else:
-        chosen = [vote for vote in votes if vote.holds is None or vote.tier == "defer"]
-    return tuple(dict.fromkeys(vote.bit for vote in chosen))
-
-
-def _accompanying(roles: tuple[Role, ...], outcome: Outcome, certain: int, possible: int) -> Iterator[tuple[int, bool]]:
-    for bit in bits(possible):
-        role, sure = roles[bit], bool(certain >> bit & 1)
-        if role.kind in ACCOMPANYING and outcome in role.accompanies and (sure or role.kind != "guide"):
-            yield bit, sure
+                found[tier, truth] |= 1 << bit
+    return found["deny", True], found["deny", None], found["allow", True], found["allow", None]
