@@ -25,11 +25,15 @@ NAMES = {"NOT_ASKED": NOT_ASKED, "bisect": bisect_right, "ask": ask}
 
 @dataclass(frozen=True, slots=True)
 class Runnable:
-    """A shape, ready to run: `function(*values of the facts at paths, tables, constants)`."""
+    """A shape, ready to run: `function(*values of the facts at paths, tables, constants)`.
+
+    The facts in `rough` are numbers that are only looked up, so that floats will do.
+    """
 
     function: Callable[..., Masked]
     paths: tuple[str, ...]
     tables: tuple[Any, ...]
+    rough: frozenset[str] = frozenset()
 
 
 def runnable(shape: Shape, optional: frozenset[str], paths: Iterable[str] = ()) -> Runnable:
@@ -45,7 +49,9 @@ def runnable(shape: Shape, optional: frozenset[str], paths: Iterable[str] = ()) 
     lines += [line for atom in shape.atoms for line in writer.atom(atom)]
     parameters = ", ".join([*writer.names.values(), "m", "c"])
     source = "\n".join([f"def f({parameters}):", *lines, " return p, u", ""])
-    return Runnable(_compiled(source), tuple(writer.names), tuple(writer.tables))
+    exact = {path for atom in shape.atoms for path in atom.formula.paths}
+    rough = frozenset(grid.path for grid in shape.grids if grid.kind == "number") - exact
+    return Runnable(_compiled(source), tuple(writer.names), tuple(writer.tables), rough)
 
 
 def constants(block: Block) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import datetime
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from graphlib import TopologicalSorter
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -48,7 +49,9 @@ class Compiled:
     def arguments(self, block: Block, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """What the code of a block takes, given the facts' values by path (None is unknown)."""
         code = self.code(block)
-        return (*[values[path] for path in code.paths], code.tables, constants(block))
+        found = [(path, values[path]) for path in code.paths]
+        sent = [float(each) if path in code.rough and isinstance(each, Decimal) else each for path, each in found]
+        return (*sent, code.tables, constants(block))
 
 
 class Buckets(dict[Any, Bucket]):
