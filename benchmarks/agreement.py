@@ -1,4 +1,4 @@
-"""The law of agreement at any length: random packs and requests, decided by both engines.
+"""The law of agreement at any length: random packs and requests, decided by all engines.
 
     python benchmarks/agreement.py --pairs 20000 [--seed 1] [--rules rules]
 
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Do the reference and the rete engine agree?")
+    parser = argparse.ArgumentParser(description="Do all engines agree?")
     parser.add_argument("--pairs", type=int, default=20000, help="how many pairs of a pack and a request to decide")
     parser.add_argument("--seed", type=int, default=1, help="the seed of the first pack; each has the next")
     parser.add_argument(
