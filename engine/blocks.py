@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from engine.emit import NOT_ASKED, Formula
+from engine.emit import NOT_ASKED, Formula, define
 from engine.grid import Grid, Masks, Scale, ask
 from engine.program import Atom, Block, Shape
 
@@ -61,10 +61,7 @@ def constants(block: Block) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=1024)
 def _compiled(source: str) -> Callable[..., Masked]:
-    namespace: dict[str, Any] = dict(NAMES)
-    exec(compile(source, "<generated>", "exec"), namespace)  # noqa: S102  # nothing but our own names is in it
-    function: Callable[..., Masked] = namespace["f"]
-    return function
+    return define(source, NAMES)
 
 
 class BlockWriter:

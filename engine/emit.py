@@ -51,13 +51,18 @@ class Formula:
         return compiled(self.source)
 
 
-@lru_cache(maxsize=4096)
-def compiled(source: str) -> Callable[..., Anything]:
-    """The function `f` that a generated source defines."""
-    namespace: dict[str, Anything] = {"NOT_ASKED": NOT_ASKED, "operate": operate, "reckon": reckon, "weigh": weigh}
+def define(source: str, names: Mapping[str, Anything]) -> Callable[..., Anything]:
+    """The function `f` that a generated source defines, which may use the names: the one place that runs such code."""
+    namespace = dict(names)
     exec(compile(source, "<generated>", "exec"), namespace)  # noqa: S102  # nothing but our own names is in it
     function: Callable[..., Anything] = namespace["f"]
     return function
+
+
+@lru_cache(maxsize=4096)
+def compiled(source: str) -> Callable[..., Anything]:
+    """The function of a condition, or of how a fact comes about; of one source always the same one."""
+    return define(source, {"NOT_ASKED": NOT_ASKED, "operate": operate, "reckon": reckon, "weigh": weigh})
 
 
 def weigh(left: Anything, right: Anything) -> int | None:

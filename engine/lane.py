@@ -22,7 +22,7 @@ from engine.blocks import NAMES, BlockWriter, runnable
 from engine.compiled import Compiled
 from engine.condition import Fact
 from engine.decision import Decision
-from engine.emit import Formula
+from engine.emit import Formula, define
 from engine.grid import Grid, Masks
 from engine.model import FactDeclaration, Pack
 from engine.program import Shape, filled
@@ -97,9 +97,7 @@ def make_lane(pack: Pack, compiled: Compiled) -> Lane:
     """The lane of an action, for the pack that its program was made from."""
     writer = _LaneWriter(pack, compiled)
     source = "\n".join(writer.source())
-    exec(compile(source, "<generated>", "exec"), writer.globals)  # noqa: S102  # nothing but our own names is in it
-    lane: Lane = writer.globals["f"]
-    return lane
+    return define(source, writer.globals)
 
 
 class _LaneWriter(BlockWriter):

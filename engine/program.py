@@ -127,7 +127,7 @@ def make_program(rules: ActionRules, pack: Pack, day: datetime.date | None) -> P
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A bit in the making: its rule (None for a route test), its role, and its tests by fact (None: by several)."""
+    """A bit in the making: its rule (None for a route test), its role, its tests of one fact each, and those of several."""
 
     id: str | None
     role: Role
@@ -151,7 +151,7 @@ class _Maker:
         order = self._order(read)
         worked_out = dict(self._worked_out(order))
         route = self.rules.route.path if self.rules.route else None
-        late = _dependent({route} - {None}, worked_out)
+        late = _dependent(route, worked_out)
         switch, by_value = self._switched(rows, late)
         apart = {id(row) for some in by_value.values() for row in some}
         general = [row for row in rows if id(row) not in apart]
@@ -332,9 +332,9 @@ def _asks(row: _Row) -> set[str]:
     return {*row.by_fact, *(path for test in row.by_several for path in paths(test))}
 
 
-def _dependent(first: set[str | None], worked_out: Mapping[str, Formula]) -> frozenset[str]:
-    """The first facts and all that are worked out from one of them."""
-    found = {path for path in first if path is not None}
+def _dependent(first: str | None, worked_out: Mapping[str, Formula]) -> frozenset[str]:
+    """A fact and all that are worked out from it; none for none."""
+    found = set() if first is None else {first}
     for path, how in worked_out.items():  # each after those it reads
         if not found.isdisjoint(how.paths):
             found.add(path)

@@ -29,8 +29,12 @@ _HOLE = re.compile(
 )
 
 
+# A backslash before what looks like a mark: how JSON shows a text that spells one out.
+_SPELLED_OUT = r"\\u000"
+
+
 class NotToBeCut(Exception):
-    """A text holds one of the marks itself."""
+    """A text holds one of the marks itself, or spells it out."""
 
 
 class Marker(Speaker):
@@ -55,11 +59,16 @@ class Stencil:
 
     def __init__(self, verdict: Verdict, parts: Parts, *, misses: bool, odd: bool) -> None:
         marked = contract(verdict, parts)
+        if not _MARKS.isdisjoint(f"{verdict.route}{verdict.answered_for}{parts.policy}"):
+            raise NotToBeCut
         marked["policy"]["as_of"] = _DAY
         for name in (["missing"] if misses else []) + (["invalid", "warnings"] if odd else []):
             marked[name] = _LISTS[name]
+        whole = json.dumps(marked, ensure_ascii=False)
+        if _SPELLED_OUT in whole:
+            raise NotToBeCut
         # The day comes last of all.
-        text, _, self._end = json.dumps(marked, ensure_ascii=False).rpartition("\\u0002")
+        text, _, self._end = whole.rpartition("\\u0002")
         self._pieces = list(_pieces(text))
 
     def text(self, day: datetime.date, fill: Callable[[Kind, str], str]) -> str:
@@ -76,6 +85,6 @@ def _pieces(text: str) -> Iterator[str | tuple[Kind, str]]:
     for hole in _HOLE.finditer(text):
         yield text[end : hole.start()]
         kind: Kind = hole.lastgroup  # type: ignore[assignment]
-        yield kind, hole[kind]
+        yield kind, json.loads(f'"{hole[kind]}"') if kind in ("said", "due") else ""
         end = hole.end()
     yield text[end:]

@@ -88,7 +88,23 @@ IMPLICIT = {
     for path, kind in (("subject.id", STRING), ("subject.type", STRING), ("thing.id", STRING), ("context.date", DATE))
 }
 CODE = '"); print(__import__("os").environ); ("'
-NAMES = (CODE, "x\n import os\n", "f0", "p", "request", "lambda: 0", "class", "%s", "\\", '"""', "é", "\x00", "#")
+NAMES = (
+    CODE,
+    "x\n import os\n",
+    "f0",
+    "p",
+    "request",
+    "lambda: 0",
+    "class",
+    "%s",
+    "\\",
+    '"""',
+    "é",
+    "\x00",
+    "#",
+    r"\u0000x\u0000",
+    r'"\u0003"',
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -113,6 +129,8 @@ def test_names_and_literals_never_become_code(name: str) -> None:
     for value in (name, "other", None):
         properties = {name: value, f"{name}3": f"{name}!", CODE: 1}
         request = {"action": {"name": name}, "resource": {"type": "thing", "id": name, "properties": properties}}
+        decision = gate.decide(request)
+        assert decision.to_json() == json.dumps(decision.to_dict(), ensure_ascii=False)
         assert gate.decide(request).to_dict() == gate.decide(request, engine="reference").to_dict()
         assert gate.decide(request, "full").to_dict() == gate.decide(request, "full", engine="reference").to_dict()
 
