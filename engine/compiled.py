@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from engine import reference
+from engine.assemble import make_program
 from engine.blocks import Masked, Runnable, constants, runnable
 from engine.emit import NOT_ASKED
 from engine.kleene import Known, NotAsked
 from engine.model import Pack
 from engine.policy import ActionRules, Matches
-from engine.program import Block, Program, make_program
+from engine.program import Block, Program
 from engine.situation import Situation
 from engine.tally import bits
 

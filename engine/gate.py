@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine import reference
+from engine.assemble import make_program
 from engine.cache import Shelf, Slot, slot, store
 from engine.codec import NotEncodable, encode
 from engine.compiled import Checked, Compiled, Undirected, adopt, check
@@ -25,7 +26,6 @@ from engine.judge import Judgment, judge
 from engine.lanes import Lanes
 from engine.model import Pack
 from engine.policy import ActionRules, Backend, Policy
-from engine.program import make_program
 from engine.request import Asked, read_request
 from engine.resolve import change_dates, resolve
 from engine.situation import DATE, Situation

@@ -59,6 +59,7 @@ DECISION_SIDE = {
     "emit",
     "grid",
     "program",
+    "assemble",
     "blocks",
     "tally",
     "compiled",

@@ -26,17 +26,17 @@ from hypothesis import strategies as st
 from strategies import AS_OF, STACKS, Written, checked, difference, draw_request, packs_and_requests, vocabulary
 
 from engine import Decision, InvalidRequest, open_policy
+from engine import assemble as assemble_module
 from engine import counter as counter_module
 from engine import lane as lane_module
-from engine import program as program_module
 from engine import telling as telling_module
+from engine.assemble import make_program
 from engine.cases import request_of
 from engine.compiled import Compiled
 from engine.condition import ALWAYS, All, Compare
 from engine.emit import compiled as compiled_source
 from engine.gate import Gate
 from engine.model import Action, Effect, FactDeclaration, Pack, Rule
-from engine.program import make_program
 from engine.request import read_request
 from engine.texts import Speaker
 from engine.values import DATE, STRING, Type
@@ -51,7 +51,7 @@ def test_buckets_change_nothing(drawn: tuple[Written, list[dict[str, Any]]]) -> 
     """Where rules are found by a value that they need, and not looked at otherwise, the answers are the same."""
     pack, requests = drawn
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program_module, "MIN_SWITCHED", 1)
+        patch.setattr(assemble_module, "MIN_SWITCHED", 1)
         gate = Gate(checked(pack.files).pack, DAY)
         for request in requests:
             note(f"--- {request!r}")
