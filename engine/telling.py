@@ -5,11 +5,11 @@ The facts of a decision are its day, then the values of what its program reads, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from json import JSONEncoder
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
@@ -32,6 +32,7 @@ from engine.values import exact
 MAX_REMEMBERED = 4096
 Facts: TypeAlias = tuple[Any, ...]
 NOTHING = Unknown()
+JSON = JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes an encoder for every text
 
 
 class Voice:
@@ -224,7 +225,7 @@ class _Whys:
         if known is None:
             _make_room(self._known)
             why = find()
-            known = self._known[key] = (why, json.dumps(sorted(why.missing), ensure_ascii=False))
+            known = self._known[key] = (why, JSON(sorted(why.missing)))
         return known
 
 
@@ -246,9 +247,9 @@ class _Filling:
             case "missing":
                 return self._telling.whys(self._verdict, self._facts, self._bad)[1]
             case "invalid":
-                return json.dumps(records(tuple(self._invalid())), ensure_ascii=False)
+                return JSON(records(tuple(self._invalid())))
             case "warnings":
-                return json.dumps(self._warnings, ensure_ascii=False)
+                return JSON(self._warnings)
             case "due":
                 value = self._value(path)
                 return "null" if value is None else f'"{value}"'
