@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
+# More than the members of any text that is read.
+_TOO_DEEP = 1 << 60
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -23,13 +25,14 @@ def parse_json_line(data: bytes) -> Any:
     The fast reader keeps the last of two members of one name. So what it read counts only if the text has
     no more colons than the data has members: then no name was there twice.
     """
-    if b"\\u" not in data and data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+    if b"\\u" not in data:
         try:
             value = _reader()(data)
         except Exception:  # noqa: BLE001  # whatever it is, the strict reader says it better
             return parse_json(data.decode("utf-8"))
         colons = data.count(b":")
-        if colons == _first_members(value) or colons == _members(value):
+        is_shallow = data.count(b"[") + data.count(b"{") <= MAX_DEPTH
+        if (is_shallow and colons == _first_members(value)) or colons == _members(value, MAX_DEPTH - 1):
             return value
     return parse_json(data.decode("utf-8"))
 
@@ -55,15 +58,19 @@ def _first_members(value: Any) -> int:
     return count
 
 
-def _members(value: Any) -> int:
-    """How many members the objects in JSON data have."""
+def _members(value: Any, depth: int) -> int:
+    """How many members the objects in JSON data have, which is nested so deep at most; far too few where it is deeper."""
+    if depth < 0:
+        return -_TOO_DEEP
     if value.__class__ is dict:
         count = len(value)
         for each in value.values():
             if each.__class__ is dict or each.__class__ is list:
-                count += _members(each)
+                count += _members(each, depth - 1)
         return count
-    return sum(map(_members, value)) if value.__class__ is list else 0
+    if value.__class__ is not list:
+        return 0
+    return sum(_members(each, depth - 1) for each in value if each.__class__ is dict or each.__class__ is list)
 
 
 def parse_json(text: str) -> Any:
