@@ -13,7 +13,7 @@ from engine.condition import READING, All, Any, Compare, Condition, Fact, Not, P
 from engine.emit import Formula, derivation, formula
 from engine.grid import Grid, make_grid
 from engine.kleene import Known, NotAsked, State, Unknown, truth
-from engine.model import FactDeclaration, Pack, Rule, Texts
+from engine.model import FactDeclaration, Lookup, Pack, Rule, Texts
 from engine.policy import ActionRules
 from engine.program import Atom, Block, Layout, Program, Role, Shape
 from engine.resolve import closure, inputs
@@ -217,13 +217,18 @@ class _Maker:
         """How a fact comes about that the request does not give; None for one that it then does not have."""
         optional = {path: self._is_optional(path) for path in inputs(self.pack, fact)}
         if fact.lookup is not None:
-            column = self.pack.tables[fact.lookup.table].rows.items()
-            spans = {key: row.get(fact.lookup.column, ()) for key, row in column}
-            cells = {key: span.value for key, cell in spans.items() for span in cell if in_force(span, self.day)}
-            return derivation(fact, optional, self._fold, cells)
+            return derivation(fact, optional, self._fold, self._cells(fact.lookup))
         if fact.derived is None and not fact.default:
             return None
         return derivation(fact, optional, self._fold, {}, not_asked=self._not_asked(fact.path))
+
+    def _cells(self, lookup: Lookup) -> Mapping[str, Value]:
+        """The values of a column by key, as of the day."""
+        table = self.pack.tables[lookup.table]
+        if lookup.column in table.undated:
+            return table.undated[lookup.column]
+        cells = ((key, row.get(lookup.column, ())) for key, row in table.rows.items())
+        return {key: span.value for key, cell in cells for span in cell if in_force(span, self.day)}
 
     def _is_optional(self, path: str) -> bool:
         """Whether the fact may be not asked for."""

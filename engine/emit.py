@@ -90,14 +90,17 @@ def derivation(
 ) -> Formula:
     """How a fact comes about that a request does not give: by look-up in `cells`, derivation or default.
 
-    `fold` is applied to every condition first. Where no default applies, the fact is unknown or `not_asked`.
+    A default stands in where there is no cell. `fold` is applied to every condition first. Where no default applies,
+    the fact is unknown or `not_asked`.
     """
     writer = _Writer(optional)
+    if fact.lookup is not None:
+        key = writer.fact(fact.lookup.key)
+        found = f"None if {key} is None or {key} is NOT_ASKED else {writer.constant(cells)}.get({key})"
+        if not fact.default:
+            return writer.formula(found)
+        writer.lines += [f" found = {found}", " if found is not None: return found"]
     match fact.derived:
-        case _ if fact.lookup is not None:
-            key = writer.fact(fact.lookup.key)
-            unknown = f"{key} is None or {key} is NOT_ASKED"
-            return writer.formula(f"None if {unknown} else {writer.constant(dict(cells))}.get({key})")
         case Arithmetic():
             return writer.formula(writer.arithmetic(fact.derived, fact))
         case None | tuple():

@@ -49,8 +49,9 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class FactDeclaration:
-    """A declared fact. At most one of `default`, `derived` and `lookup` is given.
+    """A declared fact. At most one of `default`, `derived` and `lookup` is declared.
 
+    A lookup that is bound to entities may stand beside a default, which then counts where no cell is found.
     `derived` is a condition (of a boolean), the first that applies of some choices, or arithmetic.
     `currency` is what a bare number of money is in: a code or a Fact. `minimum` is the least value that a
     request may give. `implicit` facts are there without being declared (`subject.id`, `context.date`, …).
@@ -103,12 +104,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Data by key. `rows[key][column]` holds the spans of a cell; an unset cell is not there."""
+    """Data by key. `rows[key][column]` holds the spans of a cell; an unset cell is not there.
+
+    `undated` says again what is in columns that hold no dates, as values by key, where rows are too many to be
+    looked through; a column that is not in it may have dates.
+    """
 
     name: str
     columns: Mapping[str, Type]
     rows: Mapping[str, Mapping[str, tuple[Span, ...]]]
     place: Place = field(default=NOWHERE, compare=False, repr=False)
+    undated: Mapping[str, Mapping[str, Value]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ def action_rules(pack: Pack, action: str, rules: Iterable[Rule]) -> ActionRules:
 
 def change_dates(pack: Pack) -> tuple[datetime.date, ...]:
     """The days on which a rule or the value of a cell comes into force or has just gone out of it, sorted."""
-    cells = (cell for table in pack.tables.values() for row in table.rows.values() for cell in row.values())
+    tables = (table for table in pack.tables.values() if len(table.undated) < len(table.columns))
+    cells = (cell for table in tables for row in table.rows.values() for cell in row.values())
     dated: list[Rule | Span] = [*pack.rules.values(), *(span for cell in cells for span in cell)]
     starts = {each.start for each in dated if each.start}
     last = datetime.date.max
@@ -104,6 +105,8 @@ def inputs(pack: Pack, fact: FactDeclaration) -> Iterator[str]:
 
 
 def _is_dated(pack: Pack, table: str, column: str) -> bool:
+    if column in pack.tables[table].undated:
+        return False
     rows = pack.tables[table].rows.values()
     return any(span.start or span.end for row in rows for span in row.get(column, ()))
 

@@ -118,7 +118,9 @@ class Situation:
         if fact.derived is not None:
             return self._derive(fact)
         if fact.lookup is not None:
-            return self._look_up(fact.lookup, path)
+            state = self._look_up(fact.lookup, path)
+            if isinstance(state, Known) or not fact.default:
+                return state
         return self._default(fact)
 
     def _absent(self, path: str) -> State:

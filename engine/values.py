@@ -17,6 +17,7 @@ from engine.finding import did_you_mean
 
 MAX_DIGITS = 15
 MAX_DECIMALS = 4
+MAX_SUGGESTED = 1000
 KINDS = ("boolean", "integer", "number", "money", "date", "string", "enum", "key", "list")
 TEXT_KINDS = frozenset({"string", "enum", "key"})
 NUMBER_KINDS = frozenset({"integer", "number"})
@@ -231,9 +232,16 @@ def _one_of(raw: object, kind: Type, currency: str | None) -> str:
     text = _string(raw, kind, currency)
     if text not in kind.values:
         where = f"a row of `{kind.table}`" if kind.kind == "key" else "one of its values"
-        near = did_you_mean(text, kind.values) or did_you_mean(text.upper(), kind.values)
+        near = _nearest(text, kind.values)
         raise NotAValue(f"is not {where}{f'; {near}' if near else ''}")
     return text
+
+
+def _nearest(text: str, values: tuple[str, ...]) -> str:
+    """Help that names the nearest values; among so many that no author wrote them, nobody looks for it."""
+    if len(values) > MAX_SUGGESTED:
+        return ""
+    return did_you_mean(text, values) or did_you_mean(text.upper(), values)
 
 
 def _list(raw: object, kind: Type, currency: str | None) -> frozenset[Any]:
