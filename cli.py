@@ -21,6 +21,8 @@ from engine.policy import EngineFailure
 from engine.request import InvalidRequest, with_paths
 from engine.request_text import MAX_BYTES, parse_line, parse_request, parse_setting
 from engine.schema import SCHEMAS, schema
+from engine.server.command import service_options
+from engine.server.settings import SCOPES, Settings
 from engine.values import NotAValue, parse_date
 
 if TYPE_CHECKING:
@@ -376,6 +378,42 @@ def _language(gate: Gate, locale: str | None) -> str:
     if language is None:
         raise Usage(f"the policy has no texts in `{locale}`; it has {', '.join(gate.pack.languages)}")
     return language
+
+
+@main.command()
+@rules_option
+@service_options
+@click.pass_context
+def serve(ctx: click.Context, /, **options: Any) -> None:
+    """Answer over HTTP, as OpenID AuthZEN 1.0 has it, until stopped.
+
+    Ends with 2, and says why, where it could not answer: wrong rules, entities or keys, a log that cannot be written,
+    an address that needs TLS.
+    """
+    try:
+        from engine.server.launch import serve as run_service
+    except ModuleNotFoundError as missing:
+        raise Usage(f"the service needs `{missing.name}`: pip install 'changegate[server]'") from None
+    folders = tuple(map(str, _folders(ctx)))
+    try:
+        run_service(Settings(rules=folders, **options))
+    except (InvalidRules, ValueError, RuntimeError, OSError) as error:
+        raise Usage(str(error)) from None
+
+
+@main.command()
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), required=True, help="May be repeated.")
+def key(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a bearer key for the service: its line for the file of keys, and on standard error the key itself, once."""
+    from engine.server.keys import WrongKeys, new_key
+
+    try:
+        secret, line = new_key(name, scopes)
+    except WrongKeys as error:
+        raise Usage(str(error)) from None
+    click.echo(line)
+    click.echo(f"the key of {name}, which is kept nowhere: {secret}", err=True)
 
 
 def _decide(

@@ -60,15 +60,27 @@ def open_policy(
     policy is kept for the next process, which then need not read and check these rules again.
     Raises InvalidRules if the rules have errors, ValueError if `as_of` is no day `YYYY-MM-DD`.
     """
+    day = day_of(as_of)
+    packs = [read_files(folder) for folder in ([rules] if isinstance(rules, str | Path) else rules)]
+    return open_files(packs, day, engine=engine, cache=cache)
+
+
+def day_of(as_of: datetime.date | str | None) -> datetime.date | None:
+    """The day that was named, None for none; raises ValueError if it is no day `YYYY-MM-DD`."""
     try:
-        day = None if as_of is None else parse_date(as_of)
+        return None if as_of is None else parse_date(as_of)
     except NotAValue as error:
         raise ValueError(f"`as_of` {error}") from None
-    packs = [read_files(folder) for folder in ([rules] if isinstance(rules, str | Path) else rules)]
+
+
+def open_files(
+    packs: Sequence[PackFiles], as_of: datetime.date | None = None, *, engine: Engine = "compiled", cache: bool = False
+) -> Gate:
+    """As `open_policy`, of files that have been read; raises InvalidRules."""
     where = slot(packs) if cache else None
     shelf = Shelf(where) if where else None
     pack, version = (shelf and _kept(shelf)) or _checked(packs, where)
-    return Gate(pack, day, engine, version, shelf)
+    return Gate(pack, as_of, engine, version, shelf)
 
 
 def _kept(shelf: Shelf) -> tuple[Pack, str] | None:

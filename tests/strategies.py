@@ -43,7 +43,7 @@ ROOT = Path(__file__).parent.parent
 STACKS: dict[str, tuple[Path, ...]] = {"rules": (ROOT / "rules",)} | {
     folder.name: (ROOT / "rules", folder) if folder.name == "operator" else (folder,)
     for folder in sorted((ROOT / "examples").iterdir())
-    if any(folder.glob("*.yaml"))
+    if any(folder.glob("*.yaml")) and folder.name != "entities"
 }
 Data: TypeAlias = dict[str, Any]
 

@@ -11,15 +11,18 @@ import click
 import pytest
 import yaml
 from click.testing import CliRunner
+from conformance import serving
 
 from cli import main
 from engine import open_policy
 from engine.finding import CODES
+from engine.server.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", TEXT, re.DOTALL)
+HTTP = re.findall(r"```http\n(\w+) (\S+)\n(.*?)\n\n(\d+)\n(.*?)```", TEXT, re.DOTALL)
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -85,6 +88,19 @@ def test_commands_print_what_the_readme_shows(command: str, output: str, rewrite
 def test_tables_are_made_from_what_they_show(name: str, rewrite_golden: bool) -> None:
     """A table of the README is the engine's, or the pack's."""
     assert rewrite_golden or f"<!-- {name} -->\n{TABLES[name]()}\n<!-- /{name} -->" in TEXT
+
+
+@pytest.mark.parametrize(("method", "path", "request_", "status", "answer"), HTTP, ids=[path for _, path, *_ in HTTP])
+def test_the_service_answers_what_the_readme_shows(
+    method: str, path: str, request_: str, status: str, answer: str
+) -> None:
+    """Whoever sends what the README shows to a service for the shipped policy gets what it shows."""
+    lines, _, body = f"\n{request_}".partition("\n\n")
+    headers = dict(line.split(": ", 1) for line in lines.split("\n") if line)
+    with serving(Settings(rules=(str(ROOT / "rules"),), watch=0)) as service:
+        answered = service.request(method, path, content=body, headers={"Content-Type": "application/json", **headers})
+
+    assert (int(status), json.loads(answer)) == (answered.status_code, answered.json())
 
 
 @pytest.mark.parametrize("code", PYTHON)

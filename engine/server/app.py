@@ -1,0 +1,157 @@
+"""The application, put together from its parts as the settings say."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from contextlib import suppress
+from typing import Any
+
+import falcon
+import falcon.asgi
+from falcon.asgi import Request, Response
+
+from engine.server.addresses import addresses
+from engine.server.front import JSON, Front
+from engine.server.guard import Guard
+from engine.server.journal import Journal
+from engine.server.journal_lines import fingerprint
+from engine.server.keys import read_keys
+from engine.server.life import Life, second_opinion
+from engine.server.metrics import Metrics
+from engine.server.problems import MEDIA_TYPE, Problem
+from engine.server.service import Service
+from engine.server.settings import Settings, from_environment
+from engine.server.shadow import Shadow
+from engine.server.telemetry import Telemetry, telemetry
+
+LOG = logging.getLogger("changegate")
+
+
+def create(settings: Settings) -> Guard:
+    """The application that answers as the settings say.
+
+    Raises InvalidRules, WrongEntities, WrongKeys, JournalFailed or ValueError where it could not answer.
+    """
+    metrics, traces = Metrics(), telemetry()
+    keys = read_keys(settings.keys) if settings.keys else None
+    journal = _journal(settings)
+    shadow = _shadow(settings, metrics, journal)
+    life = Life(settings, functools.partial(_reloaded, metrics, shadow))
+    _warn_of_masks(settings, life)
+    service = Service(life, metrics, journal, shadow, settings.max_seconds)
+    resources = addresses(Front(settings, service, keys))
+    beside = _Beside(settings, service, journal, shadow, traces)
+    return Guard(
+        _application(resources, beside),
+        life=life,
+        metrics=metrics,
+        traces=traces,
+        paths=frozenset(resources),
+        most=settings.max_concurrent,
+        size=settings.max_body,
+        seconds=settings.max_seconds,
+    )
+
+
+def from_launch() -> Guard:
+    """The application in a worker process, with the settings that the launcher has left."""
+    return create(from_environment())
+
+
+def _application(resources: dict[str, Any], beside: _Beside) -> falcon.asgi.App[Any, Any]:
+    application = falcon.asgi.App(media_type=JSON, middleware=[beside])
+    for path, resource in resources.items():
+        application.add_route(path, resource)
+    application.add_error_handler(Problem, _on_problem)
+    application.add_error_handler(Exception, _on_fault)
+    application.set_error_serializer(_serialize)
+    return application
+
+
+def _journal(settings: Settings) -> Journal | None:
+    if settings.log is None:
+        return None
+    return Journal(settings.log, settings.log_policy, settings.log_request, settings.log_mask)
+
+
+def _warn_of_masks(settings: Settings, life: Life) -> None:
+    """A mask that names no fact may be a slip, and would hide nothing."""
+    names = {path.partition(".")[2] for path in life.live.pack.facts}
+    for mask in settings.log_mask:
+        section, _, name = mask.partition(".")
+        if name != "*" and mask not in life.live.pack.facts and not (section == "resource" and name in names):
+            LOG.warning("the log masks `%s`, which is no fact of the policy", mask)
+
+
+def _shadow(settings: Settings, metrics: Metrics, journal: Journal | None) -> Shadow | None:
+    if settings.shadow == 0:
+        return None
+    digest = journal.fingerprint if journal else fingerprint
+    return Shadow(settings.shadow, functools.partial(second_opinion, settings), metrics.shadowed, digest)
+
+
+def _reloaded(metrics: Metrics, shadow: Shadow | None, ok: bool, version: str) -> None:
+    metrics.reloaded(ok)
+    if ok:
+        metrics.serving(version, time.time())
+    if ok and shadow is not None:
+        shadow.reload()
+
+
+class _Beside:
+    """What runs beside the answers: the watch over the rules, and the second engine."""
+
+    def __init__(
+        self, settings: Settings, service: Service, journal: Journal | None, shadow: Shadow | None, traces: Telemetry
+    ) -> None:
+        self._settings = settings
+        self._service = service
+        self._journal = journal
+        self._shadow = shadow
+        self._traces = traces
+        self._watch: asyncio.Task[None] | None = None
+
+    async def process_startup(self, _scope: Any, _event: Any) -> None:
+        """Begin."""
+        life = self._service.life
+        self._service.metrics.serving(life.live.version, time.time())
+        if self._settings.watch > 0:
+            self._watch = asyncio.create_task(life.watch())
+        if self._shadow is not None:
+            self._shadow.start()
+
+    async def process_shutdown(self, _scope: Any, _event: Any) -> None:
+        """End, with nothing left undone."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        if self._shadow is not None:
+            await asyncio.to_thread(self._shadow.stop)
+        if self._journal is not None:
+            self._journal.close()
+        self._traces.shutdown()
+
+
+async def _on_problem(_req: Request, resp: Response, problem: Problem, _params: Any) -> None:
+    resp.status = problem.status
+    resp.data = problem.body()
+    resp.content_type = MEDIA_TYPE
+    for name, value in problem.headers.items():
+        resp.set_header(name, value)
+
+
+def _serialize(_req: Request, resp: Response, wrong: falcon.HTTPError) -> None:
+    """What the framework refuses, said as everything else that is refused."""
+    details = {404: "nothing is here", 405: "this method is not for this address; `Allow` names those that are"}
+    detail = details.get(wrong.status_code) or wrong.description or wrong.title or "the request cannot be answered"
+    resp.data = Problem(wrong.status_code, detail).body()
+    resp.content_type = MEDIA_TYPE
+
+
+async def _on_fault(_req: Request, _resp: Response, fault: Exception, _params: Any) -> None:
+    """Leave what nobody foresaw to the guard, which says so without a word of why."""
+    raise fault

@@ -1,0 +1,216 @@
+"""The guard: what stands between the network and the application.
+
+It lets a request through once it is complete, small enough and in time, bounds how many are answered at once, and
+answers for the application where that fails. Nothing that a client or a fault does gets past it as a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from engine.server.life import Life
+from engine.server.metrics import Metrics
+from engine.server.problems import MEDIA_TYPE, Problem, busy
+from engine.server.telemetry import Telemetry
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Any, Receive, Send], Awaitable[None]]
+
+LOG = logging.getLogger("changegate")
+SECURITY = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"server", b"changegate"),
+    (b"x-content-type-options", b"nosniff"),
+)
+MAX_ID = 256
+# Nobody sends a body whose length has more digits.
+MAX_LENGTH = 18
+# Where the application finds these in the scope of a request: its identifier, the live policy, the span.
+REQUEST_ID, LIVE, SPAN = "changegate.request_id", "changegate.live", "changegate.span"
+
+
+class _Gone(Exception):
+    """The client has hung up; nobody is left to answer."""
+
+
+class Guard:
+    """An ASGI application around another one.
+
+    `most` requests are answered at once; a body has at most `size` bytes and arrives within `seconds`. A request
+    sees the policy that is live when it comes, to the end. `paths` are the addresses that figures are kept of.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        life: Life,
+        metrics: Metrics,
+        traces: Telemetry,
+        paths: frozenset[str],
+        most: int,
+        size: int,
+        seconds: float,
+    ) -> None:
+        self._application = application
+        self._life = life
+        self._metrics = metrics
+        self._traces = traces
+        self._paths = paths
+        self._most = most
+        self._size = size
+        self._seconds = seconds
+        self.in_flight = 0
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand on what is none."""
+        if scope["type"] != "http":
+            scope.setdefault("asgi", {"version": "3.0"})  # Falcon asks for it, and not every server says so
+            await self._application(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        scope[LIVE] = live = self._life.live
+        out = _Outgoing(send, scope, live.version)
+        self.in_flight += 1
+        self._metrics.in_flight.inc()
+        try:
+            with self._traces.request(path, scope["headers"], scope["method"]) as span:
+                scope[SPAN] = span
+                await self._answer(scope, receive, out)
+                span.answered(out.status)
+        except _Gone:
+            LOG.debug("a client hung up before its request was complete")
+        finally:
+            self.in_flight -= 1
+            self._metrics.in_flight.dec()
+            self._metrics.answered(path, out.status, out.seconds)
+
+    async def _answer(self, scope: Any, receive: Receive, out: _Outgoing) -> None:
+        try:
+            out.take_id()
+            self._admit()
+            body = await self._body(scope, receive)
+            await self._application(scope, _once(body, receive), out.send)
+        except Problem as problem:
+            await out.problem(problem)
+        except _Gone:
+            raise
+        except Exception:
+            LOG.exception("a request could not be answered")
+            await out.problem(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something is wrong here; nothing was decided"))
+
+    def _admit(self) -> None:
+        if self.in_flight > self._most:
+            self._metrics.refused("busy")
+            raise busy("too many requests at once; try again")
+
+    async def _body(self, scope: Any, receive: Receive) -> bytes:
+        length = _header(scope, b"content-length") or b"0"
+        if not length.isdigit() or len(length) > MAX_LENGTH or int(length) > self._size:
+            self._metrics.refused("too_large")
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._read(receive)
+        except TimeoutError:
+            self._metrics.refused("late")
+            raise Problem(408, "the body did not arrive in time", {"Connection": "close"}) from None
+
+    async def _read(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _Gone
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._size:
+                self._metrics.refused("too_large")
+                raise self._too_large()
+            if not message.get("more_body"):
+                return b"".join((*parts, part)) if parts else part
+            parts.append(part)
+
+    def _too_large(self) -> Problem:
+        return Problem(413, f"a body has at most {self._size} bytes", {"Connection": "close"})
+
+
+class _Outgoing:
+    """What goes out for one request: security headers, its identifier and the policy's version are on everything.
+
+    `status` is that of the answer; 499 as long as there is none.
+    """
+
+    def __init__(self, send: Send, scope: Any, version: str) -> None:
+        self._send = send
+        self._scope = scope
+        self._version = version.encode("ascii")
+        self._begun = time.perf_counter()
+        self._id = secrets.token_hex(16).encode("ascii")
+        self.status = 499
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.perf_counter() - self._begun
+
+    def take_id(self) -> None:
+        """The identifier of the request, to be sent back: the client's, or one of our own.
+
+        Raises Problem 400 if a header cannot hold the client's.
+        """
+        given = _header(self._scope, b"x-request-id")
+        if len(given) > MAX_ID or not given.isascii() or not given.decode("ascii").isprintable():
+            raise Problem(400, f"`X-Request-ID` must be at most {MAX_ID} printable ASCII characters")
+        self._id = given or self._id
+        self._scope[REQUEST_ID] = self._id.decode("ascii")
+
+    async def send(self, message: Message) -> None:
+        """Hand a message of the application on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            spent = f"total;dur={self.seconds * 1000:.3f}".encode("ascii")
+            message["headers"] = [
+                *message["headers"], *SECURITY, (b"changegate-policy-version", self._version),
+                (b"server-timing", spent), (b"x-request-id", self._id),
+            ]  # fmt: skip
+        await self._send(message)
+
+    async def problem(self, problem: Problem) -> None:
+        """Say what is wrong, unless an answer has begun."""
+        if self.status != 499:
+            return
+        body = problem.body()
+        headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **problem.headers}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await self.send({"type": "http.response.start", "status": problem.status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def _header(scope: Any, wanted: bytes) -> bytes:
+    """The value of a header; empty if there is none."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return b""
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """Gives the whole body first, and then what else arrives."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return read

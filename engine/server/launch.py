@@ -1,0 +1,106 @@
+"""Starting the service: what it will need is checked first, then a server (Granian) runs its workers."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from engine.server.app import create
+from engine.server.settings import Settings
+
+APPLICATION = "engine.server.app:from_launch"
+# A client that does not finish its headers within this time, in milliseconds, is hung up on.
+HEADERS_WITHIN = 10_000
+# Headers of a request are at most this long in all, in bytes.
+MAX_HEADERS = 64 * 1024
+# A worker that died is replaced after so many seconds.
+REPLACED_AFTER = 0.5
+_FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class NotSafe(ValueError):
+    """The service would listen where it must not; the text says what is needed."""
+
+
+def serve(settings: Settings) -> None:
+    """Answer until SIGTERM or SIGINT comes; requests that are being answered then are finished.
+
+    Raises what `create` raises, and NotSafe, before anything listens.
+    """
+    check_address(settings)
+    with tempfile.TemporaryDirectory(prefix="changegate-figures-") as figures:
+        if settings.workers > 1:
+            os.environ.setdefault(_FIGURES, figures)
+        create(settings)  # whatever is wrong is said here, once, and not by every worker
+        settings.to_environment()
+        _server(settings).serve()
+
+
+def check_address(settings: Settings) -> None:
+    """Whether the service may listen where it is told to: beyond this machine only with TLS, or behind a proxy.
+
+    Raises NotSafe.
+    """
+    if bool(settings.certificate) != bool(settings.private_key):
+        raise NotSafe("TLS needs both: `--tls-certificate FILE` and `--tls-key FILE`")
+    for file in filter(None, (settings.certificate, settings.private_key)):
+        if not Path(file).is_file():
+            raise NotSafe(f"`{file}` is no file; name the PEM file that TLS needs")
+    if not (settings.certificate or settings.insecure_behind_proxy or _is_loopback(settings.host)):
+        raise NotSafe(
+            f"`{settings.host}` can be reached from other machines: give `--tls-certificate` and `--tls-key`, or say "
+            "`--insecure-behind-proxy` if a proxy on the way speaks TLS"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _server(settings: Settings) -> MPServer:
+    return MPServer(
+        APPLICATION,
+        factory=True,
+        interface=Interfaces.ASGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        websockets=False,
+        # The guard refuses what is too much with an answer, so the server lets somewhat more in.
+        backpressure=settings.max_concurrent + 64,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN, max_buffer_size=MAX_HEADERS),
+        respawn_failed_workers=True,
+        respawn_interval=REPLACED_AFTER,
+        workers_kill_timeout=int(settings.max_seconds) + 5,
+        ssl_cert=Path(settings.certificate) if settings.certificate else None,
+        ssl_key=Path(settings.private_key) if settings.private_key else None,
+        log_level=LogLevels.warning,
+        log_dictconfig=_logging(),
+    )
+
+
+def _logging() -> dict[str, Any]:
+    """Everything goes to standard error, in lines with time and level."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"errors": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "lines"}},
+        "loggers": {
+            "_granian": {"handlers": ["errors"], "propagate": False},
+            "changegate": {"handlers": ["errors"], "level": "INFO", "propagate": False},
+        },
+    }

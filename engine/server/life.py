@@ -1,0 +1,122 @@
+"""The life of a policy in a service: it is opened, watched, and replaced between two requests.
+
+A change is checked completely before it is served; while it is wrong, the old policy stays. What is checked is
+what was read, so files that change meanwhile are seen the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import TypeAlias
+
+from engine.files import PackFiles, read_files
+from engine.gate import InvalidRules, day_of
+from engine.server.entities import Entities, WrongEntities, read_entities
+from engine.server.live import Live, go_live
+from engine.server.settings import Settings
+
+LOG = logging.getLogger("changegate")
+Stamp: TypeAlias = tuple[str, int, int, int] | None
+
+
+class Second:
+    """The second engine with the policy as it is on file, for another process."""
+
+    def __init__(self, live: Live) -> None:
+        self.version = live.version
+        self.decide = live.second
+
+
+def second_opinion(settings: Settings) -> Second:
+    """The second engine as a service with these settings would have it; raises as Life does."""
+    packs = tuple(read_files(folder) for folder in settings.rules)
+    return Second(go_live(packs, read_entities(settings.entities), day_of(settings.as_of)))
+
+
+class Life:
+    """Holds the live policy of a service; `reloaded` hears whether a change could be served, and the version that is.
+
+    Raises InvalidRules, WrongEntities or ValueError when the first policy cannot be served.
+    """
+
+    def __init__(self, settings: Settings, reloaded: Callable[[bool, str], None]) -> None:
+        self._settings = settings
+        self._reloaded = reloaded
+        self._as_of = day_of(settings.as_of)
+        self._lock = threading.Lock()
+        self._packs = self._read()
+        self._entities = read_entities(settings.entities)
+        self._stamps = _stamps(self._entities)
+        self.live: Live = self._serve(self._packs, self._entities)
+        self.is_stale = False
+
+    async def watch(self) -> None:
+        """Look at the rules and the files of entities again and again, and serve what has changed, until cancelled."""
+        seen: object = None
+        while True:
+            await asyncio.sleep(self._settings.watch)
+            try:
+                now = await asyncio.to_thread(self._look)
+                if now == seen and now != (self._packs, self._stamps):
+                    await asyncio.to_thread(self.reload, entities_too=now[1] != self._stamps)
+                seen = now
+            except Exception:  # whatever it is, the policy stays and is watched
+                LOG.exception("the rules could not be looked at")
+
+    def reload(self, *, entities_too: bool = True) -> bool:
+        """Read everything anew and serve it; False, with the reason in the log, where that cannot be."""
+        with self._lock:
+            self._packs = self._read()
+            try:
+                if entities_too:
+                    stamps = _stamps(self._entities)
+                    self._entities = read_entities(self._settings.entities)
+                    self._stamps = stamps
+                live = self._serve(self._packs, self._entities)
+            except (InvalidRules, WrongEntities) as error:
+                return self._keep(str(error))
+            except Exception as error:
+                LOG.exception("the policy could not be opened")
+                return self._keep(repr(error))
+            return self._swap(live)
+
+    def _serve(self, packs: tuple[PackFiles, ...], entities: Entities) -> Live:
+        live = go_live(packs, entities, self._as_of)
+        live.warm()
+        return live
+
+    def _swap(self, live: Live) -> bool:
+        LOG.info("serving policy %s", live.version)
+        self.live, self.is_stale = live, False
+        self._reloaded(True, live.version)
+        return True
+
+    def _keep(self, why: str) -> bool:
+        LOG.error("the change is not served, the policy before it is (%s):\n%s", self.live.version, why)
+        self._stamps = _stamps(self._entities)
+        self.is_stale = True
+        self._reloaded(False, self.live.version)
+        return False
+
+    def _look(self) -> tuple[tuple[PackFiles, ...], tuple[Stamp, ...]]:
+        return self._read(), _stamps(self._entities)
+
+    def _read(self) -> tuple[PackFiles, ...]:
+        return tuple(read_files(folder) for folder in self._settings.rules)
+
+
+def _stamps(entities: Entities) -> tuple[Stamp, ...]:
+    """What tells that a file of entities has changed."""
+    return tuple(_stamp(file) for file in entities.files)
+
+
+def _stamp(file: str) -> Stamp:
+    try:
+        found = os.stat(file)  # noqa: PTH116  # a name is all that is known of it
+    except OSError:
+        return None
+    return file, found.st_ino, found.st_mtime_ns, found.st_size

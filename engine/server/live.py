@@ -1,0 +1,89 @@
+"""A live policy: one version with its entities, which a request sees from beginning to end.
+
+Nothing in it changes; a newer one takes its place as a whole.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+from engine import Decision, Gate
+from engine.files import PackFiles
+from engine.gate import open_files
+from engine.model import Pack
+from engine.request import InvalidRequest
+from engine.server.binding import bind
+from engine.server.entities import Entities
+from engine.server.settings import Level
+
+
+class Live:
+    """A policy that answers requests, for each type of subject with the entities of that type."""
+
+    def __init__(self, gates: Mapping[str | None, Gate], entities: Entities) -> None:
+        self._gates = gates
+        self._any = gates[None]
+        self.pack: Pack = self._any.pack
+        self.version = self._any.version
+        self.entities = entities
+        self.ids = {kind: tuple(rows) for kind, rows in entities.kinds.items()}
+        self.language = lru_cache(maxsize=256)(self._language)
+
+    def decide(self, request: Mapping[str, Any], level: Level, language: str) -> Decision:
+        """The decision on a request that AuthZEN admits, so far explained as the level asks.
+
+        Raises InvalidRequest, EngineFailure.
+        """
+        gate = self._gates.get(request["subject"]["type"]) or self._any
+        return gate.decide(request, "full" if level == "full" else None, language)
+
+    def second(self, request: Mapping[str, Any], language: str) -> dict[str, Any]:
+        """What the second engine decides, as the contract has it; raises as `decide` does."""
+        gate = self._gates.get(request["subject"]["type"]) or self._any
+        return gate.decide(request, locale=language, engine="rete").to_dict()
+
+    def knows(self, entity: Mapping[str, Any]) -> bool:
+        """Whether there is such an entity, as far as the sources of entities can tell."""
+        rows = self.entities.kinds.get(entity["type"])
+        return rows is None or entity["id"] in rows
+
+    def warm(self) -> None:
+        """Have the code of every action ready before the first request comes."""
+        for gate in self._gates.values():
+            for action in self.pack.actions:
+                with suppress(InvalidRequest):
+                    gate.decide({"action": {"name": action}}).to_json()
+
+    def _language(self, accepted: str) -> str:
+        """The policy's language that a client likes best, by its Accept-Language (RFC 9110, section 12.5.4)."""
+        found = (self._any.language(tag) for tag in _liked(accepted) if tag != "*")
+        return next(filter(None, found), None) or self.own_language
+
+    @property
+    def own_language(self) -> str:
+        """The language that the policy itself is written in."""
+        return self._any.language(None) or self.pack.languages[0]
+
+
+def go_live(packs: Sequence[PackFiles], entities: Entities, as_of: datetime.date | None) -> Live:
+    """The live policy in these files; raises InvalidRules, WrongEntities."""
+    gate = open_files(packs, as_of, cache=True)
+    if not entities.kinds:
+        return Live({None: gate}, entities)
+    bound = bind(gate.pack, entities, gate.version)
+    return Live({kind: Gate(pack, as_of, version=bound.version) for kind, pack in bound.packs.items()}, entities)
+
+
+def _liked(accepted: str) -> Iterator[str]:
+    """The language tags of an Accept-Language, the best liked first."""
+    rated: list[tuple[float, str]] = []
+    for part in accepted.split(","):
+        tag, _, parameter = part.partition(";")
+        with suppress(ValueError):
+            weight = float(parameter.strip().removeprefix("q=") or 1)
+            rated.append((-weight, tag.strip()))
+    return (tag for weight, tag in sorted(rated, key=lambda each: each[0]) if weight < 0 and tag)
