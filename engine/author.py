@@ -42,13 +42,13 @@ def read_packs(folders: Iterable[str | Path]) -> Checked:
 
 def check_files(packs: Iterable[PackFiles]) -> Checked:
     """Packs whose files have been read, stacked in the order given, with everything that is wrong with them."""
-    with _uncollected():
+    with uncollected():
         return check([load_files(pack) for pack in packs])
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the search for garbage in cycles: of a large pack it takes longer than reading, and finds nothing."""
+def uncollected() -> Iterator[None]:
+    """Without the search for garbage in cycles: where much is read it takes longer than reading, and finds nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

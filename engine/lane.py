@@ -143,6 +143,7 @@ class _LaneWriter(BlockWriter):
         yield from self._early()
         yield from self._bucket()
         yield _REST
+        yield from self._sealed()
         names = {path: self.name(path) for path in self.program.reads}
         facts = "".join(f"{name}{' or None' if path == route else ''}, " for path, name in names.items())
         teller = "tell(b and b[4])" if self.program.buckets else "tell"
@@ -152,6 +153,14 @@ class _LaneWriter(BlockWriter):
         yield f"  if v is not None and not v.clash: return Decision(v, t, (day, {facts}))"
         yield f" return k, t, (day, {facts}), o, bad"
         yield ""
+
+    def _sealed(self) -> Iterator[str]:
+        """What stands beside properties though the policy seals it is told as what nobody declared is: in a warning."""
+        for section, namespace in ((SUBJECT, "subject"), (RESOURCE, self.action.resource)):
+            for key in BESIDE[section]:
+                fact = self.pack.facts.get(f"{namespace}.{key}")
+                if fact is not None and fact.sealed:
+                    yield f" if s{section}.get({self.table(key)}) is not None: o = True"
 
     def _key(self, parameters: list[str]) -> str:
         bucket = ", bp, bu, y" if self.program.buckets else ""

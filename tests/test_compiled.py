@@ -36,7 +36,7 @@ from engine.compiled import Compiled
 from engine.condition import ALWAYS, All, Compare
 from engine.emit import compiled as compiled_source
 from engine.gate import Gate
-from engine.model import Action, Effect, FactDeclaration, Pack, Rule
+from engine.model import Action, Effect, FactDeclaration, FactDeclaration, Pack, Rule
 from engine.request import read_request
 from engine.texts import Speaker
 from engine.values import DATE, STRING, Type
@@ -307,6 +307,19 @@ ODD: dict[str, Any] = {
 def test_odd_requests_are_answered_alike(name: str, detail: Any) -> None:
     """What a lane is not made for is decided, or refused, as by the definition."""
     assert answer("compiled", ODD[name], detail) == answer("reference", ODD[name], detail)
+
+
+@pytest.mark.parametrize("path", ["subject.id", "subject.type", "subscription.id"])
+def test_an_id_that_the_policy_seals_is_ignored_with_a_warning(path: str) -> None:
+    """Sealed is sealed, also beside properties."""
+    facts = SHIPPED.pack.facts
+    sealed = replace(facts.get(path) or FactDeclaration(path, STRING, implicit=True), sealed=True)
+    gate = Gate(replace(SHIPPED.pack, facts={**facts, path: sealed}), datetime.date(2026, 11, 22))
+    request = {**BASE, "subject": {"type": "user", "id": "x"}, "resource": {**BASE["resource"], "id": "s"}}
+    decisions = [gate.decide(request, engine=engine).to_dict() for engine in ("compiled", "reference", "rete")]
+
+    assert decisions[0]["warnings"]
+    assert decisions[0] == decisions[1] == decisions[2]
 
 
 def answer(engine: Any, request: Any, detail: Any) -> Any:

@@ -567,6 +567,17 @@ def test_tables_of_the_pack_are_read_as_before(outcome: str, subject: str, room:
     assert (outcome == "allow") == decided(found, asked("enter", "room 1", subject, {"resource": everything})).decision
 
 
+def test_a_table_of_the_pack_may_have_no_rows_of_its_own() -> None:
+    """A pack that looks entities up itself declares the table's columns, and may leave its rows to them."""
+    facts = "subject.level: {type: integer, lookup: user.rank, by: subject.id, description: How far the user has come.}"
+    sealed = "subject.level: {type: integer, sealed: true, description: How far the user has come.}"
+    text = DESK.replace(sealed, facts) + "tables: {user: {columns: {rank: {type: integer}}}}"
+    found = bound({"user": {"max": {**MAX, "rank": 2}}, "order": ORDERS}, text)
+
+    assert decided(found, asked("approve", "order small")).rules == ("new-here",)
+    assert decided(found, asked("approve", "order small", sent={"subject": {"level": 3}})).outcome == "allow"
+
+
 def test_dated_cells_change_the_policy_of_the_day() -> None:
     """A pack's own dated rows keep their days beside entities that have none."""
     found = bound({"staff": {"new": {"floor": 7}}, "room": {"1": {"floor": 5, "keeper": "old", "visitors": []}}}, STAFF)
@@ -598,6 +609,8 @@ WRONG_VALUES: list[tuple[str, dict[str, Any], str]] = [
     (DESK, {"bot": {"1": {"hired": "2026-02-30"}}}, "`bot` `1` has a `hired` that does not fit the fact `subject.hired` (date), `2026-02-30`: it is no date written `YYYY-MM-DD`; mend the entity, or how the fact `subject.hired` is declared"),
     (DESK, {"bot": {"1": {"suspended": 0}}}, "`bot` `1` has a `suspended` that does not fit the fact `subject.suspended` (boolean), `0`: it is a number, not true or false; mend the entity, or how the fact `subject.suspended` is declared"),
     (DESK, {"bot": {"1": {"teams": ["a", None]}}}, "`bot` `1` has a `teams` that does not fit the fact `subject.teams` (list of string), `['a', None]`: it is null, not text; mend the entity, or how the fact `subject.teams` is declared"),
+    (DESK, {"bot": {"1": {"level": 1}, "2": {"level": True}}}, "`bot` `2` has a `level` that does not fit the fact `subject.level` (integer), `True`: it is true or false, not a number; mend the entity, or how the fact `subject.level` is declared"),
+    (DESK, {"bot": {"1": {"level": Plain("5")}, "2": {"level": "5"}}}, "`bot` `2` has a `level` that does not fit the fact `subject.level` (integer), `5`: it is text, not a number; mend the entity, or how the fact `subject.level` is declared"),
     (STAFF, {"staff": {"1": {"floor": 1.5}}}, "`staff` `1` has a `floor` that does not fit the column `staff.floor` (integer), `1.5`: it is not a whole number; mend the entity, or how the column `staff.floor` is declared"),
     (STAFF, {"staff": {"1": {"limit": -1}}}, "`staff` `1` has a `limit` that does not fit the column `staff.limit` (money), `-1`: it is less than 0; mend the entity, or how the column `staff.limit` is declared"),
     (STAFF, {"room": {"1": {"keeper": "olt"}}}, "`room` `1` has a `keeper` that does not fit the fact `room.keeper` (key of `staff`), `olt`: it is not a row of `staff`; did you mean `old`?"),
@@ -673,6 +686,32 @@ def test_what_may_be_no_subject_stops_nothing() -> None:
         "`page` `1` has a `status` that does not fit the fact `subject.status` (enum), `draft`: it is not one of its values; mend the entity, or how the fact `subject.status` is declared",
         "`page` `1` has a `size` that does not fit the fact `subject.size` (integer), `5.5`: it is not a whole number; mend the entity, or how the fact `subject.size` is declared",
     ) == found.warnings
+
+
+def test_a_table_is_not_held_to_what_subjects_must_be() -> None:
+    """What a fact of the subject asks for beyond its type counts for a pack's column only if its entities are subjects."""
+    minimum = "subject.size: {type: integer, minimum: 5, "
+    text = (
+        SHARING.replace("subject.size: {type: integer, ", minimum)
+        + "tables: {page: {columns: {size: {type: integer}}}}"
+    )
+
+    found = bound({"page": {"1": {"size": 1}, "2": {"size": 5}}}, text).pack("page").tables["page"].rows
+
+    assert {"1": ["size"], "2": ["size", "subject.size"]} == {
+        id_: sorted({*row} - {"page.size"}) for id_, row in found.items()
+    }
+
+
+def test_the_route_is_the_asker_s() -> None:
+    """Who carries something out is asked for or looked for, and never taken from what is known of the subject."""
+    route = "subject.channel: {type: enum, values: [web, desk], choice: true, route: true, description: Who does it.}"
+    rule = "{id: desk, title: Desk, actions: [dismiss], when: {subject.channel: web}, deny: Come to the desk.}"
+    text = DESK.replace("facts:\n", f"facts:\n  {route}\n") + f"  - {rule}\n"
+    found = bound({"user": {"max": {**MAX, "channel": "web"}, "bob": {"role": "clerk"}}}, text)
+
+    assert decided(found, asked("dismiss", "user bob")).to_dict()["answered_for"] == "desk"
+    assert {"user": ("channel",)} == found.unused
 
 
 def test_packs_are_the_same_object_where_nothing_differs() -> None:

@@ -8,7 +8,9 @@ import timeit
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli import main
 from engine.server.keys import MAX_BYTES, SCOPES, Keys, WrongKeys, new_key, read_keys
 
 SECRET, LINE = new_key("shop", ["decide", "search"])
@@ -202,3 +204,24 @@ def test_a_key_that_cannot_be_made(name: str, scopes: list[str], message: str) -
     """What could not be read back is not made."""
     with pytest.raises(WrongKeys, match=message):
         new_key(name, scopes)
+
+
+def test_the_command_prints_the_line_and_says_the_key_apart(tmp_path: Path) -> None:
+    """`changegate key` can be appended to the file of keys, and the key itself does not get there."""
+    done = CliRunner().invoke(main, ["key", "billing", "--scope", "decide", "--scope", "search"])
+    file = tmp_path / "keys.txt"
+    file.write_text(done.stdout, encoding="utf-8")
+    file.chmod(0o600)
+    secret = done.stderr.split()[-1]
+
+    assert 0 == done.exit_code
+    assert secret not in done.stdout
+    assert {"decide", "search"} == read_keys(file).scopes(f"Bearer {secret}".encode())
+
+
+def test_a_name_that_cannot_stand_in_the_file_is_bad_usage() -> None:
+    """The command says what a name is made of."""
+    done = CliRunner().invoke(main, ["key", "a name", "--scope", "decide"])
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "a name is made of" in done.stderr

@@ -117,6 +117,7 @@ class _Beside:
     async def process_startup(self, _scope: Any, _event: Any) -> None:
         """Begin."""
         life = self._service.life
+        LOG.info("answering at %s with policy %s", self._settings.url, life.live.version)
         self._service.metrics.serving(life.live.version, time.time())
         if self._settings.watch > 0:
             self._watch = asyncio.create_task(life.watch())

@@ -15,8 +15,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
 
+from engine.author import uncollected
 from engine.model import FactDeclaration, Lookup, Pack, Table
 from engine.resolve import closure
 from engine.server.entities import Entities
@@ -27,7 +27,6 @@ from engine.version import version_of
 SUBJECT_ID = "subject.id"
 # The table in which nothing is found; no pack can have one of that name.
 NOTHING = ""
-Facts: TypeAlias = Mapping[str, FactDeclaration]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def bind(pack: Pack, entities: Entities, version: str | None = None) -> Bound:
     if not entities.kinds:
         return Bound(version, entities, {}, (), {None: pack})
     keyed = _with_keys(pack, entities)
-    filled = {kind: fill(keyed, kind, rows, _served(keyed, kind)) for kind, rows in entities.kinds.items()}
+    with uncollected():
+        filled = {kind: fill(keyed, kind, rows, _served(keyed, kind)) for kind, rows in entities.kinds.items()}
     tables = {**keyed.tables, **{kind: each.table for kind, each in filled.items()}, NOTHING: Table(NOTHING, {}, {})}
     bound = replace(keyed, tables=tables, facts={**keyed.facts, **dict(_of_resources(keyed, filled))})
     unused = {kind: each.unused for kind, each in filled.items() if each.unused}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from engine.author import uncollected
 from engine.finding import did_you_mean, one_of
 from engine.server.entity import Entity, Reading, WrongEntities
 from engine.server.entity_files import read_json, read_lines, read_yaml_file
@@ -80,7 +81,7 @@ def _reader(file: str) -> Reader:
 def _gather(entities: Reading, kind: str | None, found: dict[str, dict[str, Mapping[str, Any]]], source: str) -> None:
     """Put checked entities beside those that were found before."""
     is_empty = True
-    with closing(entities):
+    with closing(entities), uncollected():
         for entity in entities:
             is_empty = False
             type_, id_ = _named(entity, kind)

@@ -150,22 +150,29 @@ def _cells(table: Table, kind: str, rows: Rows, columns: Mapping[str, _Column]) 
     digest = hashlib.sha256()
     ordered = [columns[name] for name in sorted(columns)]
     for id_, properties in sorted(rows.items()):
-        cells, texts = {}, [_JSON(id_)]
-        for column in ordered:
-            raw = properties.get(column.property)
-            if raw is not None:
-                try:
-                    cells[column.name], text = column.cell(raw)
-                except NotAValue as error:
-                    said = _wrong(kind, id_, column, raw, error)
-                    if column.strictly:
-                        raise WrongEntities(said) from None
-                    column.clash = column.clash or said
-                else:
-                    texts += [column.label, text]
+        found = list(_row(kind, id_, properties, ordered))
+        cells = {column.name: spans for column, (spans, _) in found}
         filled[id_] = {**filled[id_], **cells} if id_ in filled else cells
-        digest.update(f"{' '.join(texts)}\n".encode())
+        said = " ".join([f"{column.label} {text}" for column, (_, text) in found])
+        digest.update(f"{_JSON(id_)} {said}\n".encode())
     return filled, digest.digest()
+
+
+def _row(
+    kind: str, id_: str, properties: Mapping[str, Any], columns: Iterable[_Column]
+) -> Iterator[tuple[_Column, Cell]]:
+    """The cells of an entity, by column."""
+    for column in columns:
+        raw = properties.get(column.property)
+        if raw is None:
+            continue
+        try:
+            yield column, column.cell(raw)
+        except NotAValue as error:
+            said = _wrong(kind, id_, column, raw, error)
+            if column.strictly:
+                raise WrongEntities(said) from None
+            column.clash = column.clash or said
 
 
 def _undated(rows: Rows, columns: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Value]]]:

@@ -6,6 +6,7 @@ Nothing in it changes; a newer one takes its place as a whole.
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -19,6 +20,8 @@ from engine.request import InvalidRequest
 from engine.server.binding import bind
 from engine.server.entities import Entities
 from engine.server.settings import Level
+
+LOG = logging.getLogger("changegate")
 
 
 class Live:
@@ -75,6 +78,10 @@ def go_live(packs: Sequence[PackFiles], entities: Entities, as_of: datetime.date
     if not entities.kinds:
         return Live({None: gate}, entities)
     bound = bind(gate.pack, entities, gate.version)
+    for warning in bound.warnings:
+        LOG.warning("%s", warning)
+    for kind, names in bound.unused.items():
+        LOG.info("no fact of the policy is told by these properties of the type `%s`: %s", kind, ", ".join(names))
     return Live({kind: Gate(pack, as_of, version=bound.version) for kind, pack in bound.packs.items()}, entities)
 
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine import Decision, InvalidRequest
 from engine.model import Outcome
@@ -43,11 +43,10 @@ class Asking:
     span: Watched
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision with its request, the identifier it has in the log, and how long it took."""
+class Decided(NamedTuple):
+    """A decision with its request, its number in a batch (None where there is none), and how long it took."""
 
-    identifier: str
+    number: int | None
     request: Mapping[str, Any]
     decision: Decision
     seconds: float
@@ -58,18 +57,22 @@ class Turns:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.perf_counter() + seconds
-        self._next = time.perf_counter() + _TURN
+        self._next = min(time.perf_counter() + _TURN, self._end)
 
     @property
     def is_over(self) -> bool:
         """Whether the time is up."""
         return time.perf_counter() > self._end
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is the others' turn, or the time is up."""
+        return time.perf_counter() > self._next
+
     async def pause(self) -> None:
-        """Wait for the others, if it is their turn."""
-        if time.perf_counter() > self._next:
-            await asyncio.sleep(0)
-            self._next = time.perf_counter() + _TURN
+        """Let the others have their turn."""
+        await asyncio.sleep(0)
+        self._next = min(time.perf_counter() + _TURN, self._end)
 
 
 class Service:
@@ -88,7 +91,7 @@ class Service:
         """The answer to one request, as JSON text; raises Problem."""
         begun = time.perf_counter()
         decision = self._decide(request, asking)
-        self._record([Decided(asking.identifier, request, decision, time.perf_counter() - begun)], asking)
+        self._record([Decided(None, request, decision, time.perf_counter() - begun)], asking)
         return told(decision, asking.level)
 
     async def many(self, batch: Batch, asking: Asking) -> str:
@@ -103,13 +106,11 @@ class Service:
                 texts.append(_ENCODE(error(found.status, found.detail)))
             else:
                 texts.append(told(found, asking.level))
-                name = f"{asking.identifier}/{number}"
-                decided.append(Decided(name, request, found, time.perf_counter() - begun))  # type: ignore[arg-type]
-            if bool(isinstance(found, Decision) and found) is stop:
+                decided.append(Decided(number, request, found, time.perf_counter() - begun))  # type: ignore[arg-type]
+            if stop is not None and bool(isinstance(found, Decision) and found) is stop:
                 break
-            await turns.pause()
-            if turns.is_over:
-                raise busy("the batch takes too long; send smaller ones")
+            if turns.is_due:
+                await _pause(turns)
         self._record(decided, asking)
         return f'{{"evaluations": [{", ".join(texts)}]}}'
 
@@ -128,10 +129,11 @@ class Service:
                     break
                 results.append(candidate.entity)
             last = max(last, candidate.place)
-            await turns.pause()
             if turns.is_over:
                 token = page.token(last)
                 break
+            if turns.is_due:
+                await turns.pause()
         return _ENCODE(_found(results, token, page, live, kind))
 
     def _item(self, request: Mapping[str, Any] | str, asking: Asking) -> Decision | Problem:
@@ -161,7 +163,7 @@ class Service:
         """Log, count and offer to the second engine; raises Problem 503 if the log fails and nothing may go unlogged."""
         live = asking.live
         if self._journal is not None:
-            self._log(self._journal, decided, live.version)
+            self._log(self._journal, decided, asking)
         counts: dict[tuple[str, Outcome], int] = {}
         for each in decided:
             kind = (each.request["action"]["name"], each.decision.outcome)
@@ -173,9 +175,13 @@ class Service:
             for each in decided:
                 self._shadow.offer(live.version, each.request, each.decision, asking.language)
 
-    def _log(self, journal: Journal, decided: Sequence[Decided], version: str) -> None:
+    def _log(self, journal: Journal, decided: Sequence[Decided], asking: Asking) -> None:
         now, dropped = time.time(), journal.dropped
-        entries = [Entry(each.identifier, now, version, each.request, each.decision, each.seconds) for each in decided]
+        name, version = asking.identifier, asking.live.version
+        entries = [
+            Entry(name if number is None else f"{name}/{number}", now, version, request, decision, seconds)
+            for number, request, decision, seconds in decided
+        ]
         try:
             journal.write(entries)
         except JournalFailed:
@@ -183,6 +189,12 @@ class Service:
             raise busy("the decision log cannot be written, and no decision goes unlogged") from None
         dropped = journal.dropped - dropped
         self.metrics.logged(len(entries) - dropped, dropped, 0)
+
+
+async def _pause(turns: Turns) -> None:
+    if turns.is_over:
+        raise busy("the batch takes too long; send smaller ones")
+    await turns.pause()
 
 
 def _found(results: Sequence[Mapping[str, Any]], token: str, page: Page, live: Live, kind: str) -> dict[str, Any]:
