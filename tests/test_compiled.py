@@ -36,7 +36,7 @@ from engine.compiled import Compiled
 from engine.condition import ALWAYS, All, Compare
 from engine.emit import compiled as compiled_source
 from engine.gate import Gate
-from engine.model import Action, Effect, FactDeclaration, FactDeclaration, Pack, Rule
+from engine.model import Action, Effect, FactDeclaration, Pack, Rule
 from engine.request import read_request
 from engine.texts import Speaker
 from engine.values import DATE, STRING, Type

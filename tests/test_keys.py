@@ -216,7 +216,7 @@ def test_the_command_prints_the_line_and_says_the_key_apart(tmp_path: Path) -> N
 
     assert 0 == done.exit_code
     assert secret not in done.stdout
-    assert {"decide", "search"} == read_keys(file).scopes(f"Bearer {secret}".encode())
+    assert frozenset({"decide", "search"}) == read_keys(file).scopes(f"Bearer {secret}".encode())
 
 
 def test_a_name_that_cannot_stand_in_the_file_is_bad_usage() -> None:
