@@ -39,10 +39,6 @@ MAX_LENGTH = 18
 REQUEST_ID, LIVE, SPAN = "changegate.request_id", "changegate.live", "changegate.span"
 
 
-class _Gone(Exception):
-    """The client has hung up; nobody is left to answer."""
-
-
 class Guard:
     """An ASGI application around another one.
 
@@ -88,8 +84,6 @@ class Guard:
                 scope[SPAN] = span
                 await self._answer(scope, receive, out)
                 span.answered(out.status)
-        except _Gone:
-            LOG.debug("a client hung up before its request was complete")
         finally:
             self.in_flight -= 1
             self._metrics.in_flight.dec()
@@ -103,8 +97,6 @@ class Guard:
             await self._application(scope, _once(body, receive), out.send)
         except Problem as problem:
             await out.problem(problem)
-        except _Gone:
-            raise
         except Exception:
             LOG.exception("a request could not be answered")
             await out.problem(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something is wrong here; nothing was decided"))
@@ -131,8 +123,8 @@ class Guard:
         size = 0
         while True:
             message = await receive()
-            if message["type"] != "http.request":
-                raise _Gone
+            if message["type"] != "http.request":  # who has hung up does not hear this; what cannot be read does
+                raise Problem(400, "the body ends before it is complete", {"Connection": "close"})
             part = message.get("body", b"")
             size += len(part)
             if size > self._size:

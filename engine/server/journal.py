@@ -1,10 +1,9 @@
 """The decision log: one line of JSON for each decision, with the operating system before its answer leaves.
 
-All entries of a call go out in one `write` to a file opened for appending. On a local file system Linux finds the
-end of the file and writes there in one step, so lines of several processes never mix; network file systems do not
-promise that. A write cut short (a full disk, a process killed in the middle) may leave half a line; whoever writes
-next, in this process or another, begins a new one. Nothing is flushed to the disk itself: a line outlives the
-process that wrote it, not the machine.
+All entries of a call go out in one `write` to a file opened for appending, under a lock that all processes heed and
+that ends with the process that holds it: lines never mix. A write cut short (a full disk, a process killed in the
+middle) may leave half a line; whoever writes next, in this process or another, begins a new one. Nothing is flushed
+to the disk itself: a line outlives the process that wrote it, not the machine.
 
 Rotation is logrotate's, by renaming: once a second the path is looked at, and opened anew if the file was renamed or
 removed. What is written within that second still goes to the renamed file, so use `delaycompress`; do not remove
@@ -13,11 +12,13 @@ the file by hand, and do not use `copytruncate`, which loses lines.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,13 @@ class Journal:
 
     def _append(self, data: bytes) -> None:
         file = self._current()
-        rest = memoryview(data if _ends_whole(file) else b"\n" + data)
-        while rest:
-            count = os.write(file, rest)
-            if not count:
-                raise OSError("nothing was written")
-            rest = rest[count:]
+        with _locked(file):
+            rest = memoryview(data if _ends_whole(file) else b"\n" + data)
+            while rest:
+                count = os.write(file, rest)
+                if not count:
+                    raise OSError("nothing was written")
+                rest = rest[count:]
 
     def _current(self) -> int:
         """The descriptor of the file that is at the path now; raises OSError if there can be none."""
@@ -128,6 +130,18 @@ class Journal:
         _LOGGER.warning(
             "the decision log `%s` is written again; %d entries were dropped so far", self._path, self.dropped
         )
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    """Nobody else writes; a pipe or a terminal is as safe as it can be without."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _ends_whole(file: int) -> bool:
