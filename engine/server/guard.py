@@ -74,6 +74,8 @@ class Guard:
             scope.setdefault("asgi", {"version": "3.0"})  # Falcon asks for it, and not every server says so
             await self._application(scope, receive, send)
             return
+        if scope["http_version"] == "1":  # as Granian says it, and Falcon does not
+            scope["http_version"] = "1.0"
         path = scope["path"] if scope["path"] in self._paths else "other"
         scope[LIVE] = live = self._life.live
         out = _Outgoing(send, scope, live.version)

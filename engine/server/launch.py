@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import resource
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -21,6 +22,8 @@ APPLICATION = "engine.server.app:from_launch"
 HEADERS_WITHIN = 10_000
 # Headers of a request are at most this long in all, in bytes.
 MAX_HEADERS = 64 * 1024
+# How many connections a worker holds, idle ones among them; whoever comes then waits.
+CONNECTIONS = 8192
 # A worker that died is replaced after so many seconds.
 REPLACED_AFTER = 0.5
 _FIGURES = "PROMETHEUS_MULTIPROC_DIR"
@@ -39,6 +42,7 @@ def serve(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="changegate-figures-") as figures:
         if settings.workers > 1:
             os.environ.setdefault(_FIGURES, figures)
+        _allow_connections()
         create(settings)  # whatever is wrong is said here, once, and not by every worker
         settings.to_environment()
         _server(settings).serve()
@@ -70,6 +74,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _allow_connections() -> None:
+    """Have as many open files as the system lets us have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
 def _server(settings: Settings) -> MPServer:
     return MPServer(
         APPLICATION,
@@ -78,9 +91,9 @@ def _server(settings: Settings) -> MPServer:
         address=settings.host,
         port=settings.port,
         workers=settings.workers,
+        http=HTTPModes.http1,  # a server that has yet to find out which one it is waits for ever for the first byte
         websockets=False,
-        # The guard refuses what is too much with an answer, so the server lets somewhat more in.
-        backpressure=settings.max_concurrent + 64,
+        backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN, max_buffer_size=MAX_HEADERS),
         respawn_failed_workers=True,
         respawn_interval=REPLACED_AFTER,
