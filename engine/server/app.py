@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
+import os
 import time
-from contextlib import suppress
 from typing import Any
 
 import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
+from engine.finding import one_of
 from engine.server.addresses import addresses
+from engine.server.beside import Beside
 from engine.server.front import JSON, Front
 from engine.server.guard import Guard
 from engine.server.journal import Journal
@@ -25,13 +26,14 @@ from engine.server.problems import MEDIA_TYPE, Problem
 from engine.server.service import Service
 from engine.server.settings import Settings, from_environment
 from engine.server.shadow import Shadow
-from engine.server.telemetry import Telemetry, telemetry
+from engine.server.telemetry import telemetry
+from engine.texts import language_for
 
 LOG = logging.getLogger("changegate")
 
 
-def create(settings: Settings) -> Guard:
-    """The application that answers as the settings say.
+def create(settings: Settings, launcher: int | None = None) -> Guard:
+    """The application that answers as the settings say; it ends this process when that of the launcher has ended.
 
     Raises InvalidRules, WrongEntities, WrongKeys, JournalFailed or ValueError where it could not answer.
     """
@@ -40,10 +42,11 @@ def create(settings: Settings) -> Guard:
     journal = _journal(settings)
     shadow = _shadow(settings, metrics, journal)
     life = Life(settings, functools.partial(_reloaded, metrics, shadow))
+    _check_locale(settings, life)
     _warn_of_masks(settings, life)
     service = Service(life, metrics, journal, shadow, settings.max_seconds)
     resources = addresses(Front(settings, service, keys))
-    beside = _Beside(settings, service, journal, shadow, traces)
+    beside = Beside(settings, service, journal, shadow, traces, launcher)
     return Guard(
         _application(resources, beside),
         life=life,
@@ -57,11 +60,11 @@ def create(settings: Settings) -> Guard:
 
 
 def from_launch() -> Guard:
-    """The application in a worker process, with the settings that the launcher has left."""
-    return create(from_environment())
+    """The application in a worker process, with the settings that the launcher has left; it ends with the launcher."""
+    return create(from_environment(), os.getppid())
 
 
-def _application(resources: dict[str, Any], beside: _Beside) -> falcon.asgi.App[Any, Any]:
+def _application(resources: dict[str, Any], beside: Beside) -> falcon.asgi.App[Any, Any]:
     application = falcon.asgi.App(media_type=JSON, middleware=[beside])
     for path, resource in resources.items():
         application.add_route(path, resource)
@@ -75,6 +78,12 @@ def _journal(settings: Settings) -> Journal | None:
     if settings.log is None:
         return None
     return Journal(settings.log, settings.log_policy, settings.log_request, settings.log_mask)
+
+
+def _check_locale(settings: Settings, life: Life) -> None:
+    languages = life.live.pack.languages
+    if settings.locale is not None and language_for(life.live.pack, settings.locale) is None:
+        raise ValueError(f"the policy has no texts for the locale `{settings.locale}`; it has {one_of(languages)}")
 
 
 def _warn_of_masks(settings: Settings, life: Life) -> None:
@@ -99,42 +108,6 @@ def _reloaded(metrics: Metrics, shadow: Shadow | None, ok: bool, version: str) -
         metrics.serving(version, time.time())
     if ok and shadow is not None:
         shadow.reload()
-
-
-class _Beside:
-    """What runs beside the answers: the watch over the rules, and the second engine."""
-
-    def __init__(
-        self, settings: Settings, service: Service, journal: Journal | None, shadow: Shadow | None, traces: Telemetry
-    ) -> None:
-        self._settings = settings
-        self._service = service
-        self._journal = journal
-        self._shadow = shadow
-        self._traces = traces
-        self._watch: asyncio.Task[None] | None = None
-
-    async def process_startup(self, _scope: Any, _event: Any) -> None:
-        """Begin."""
-        life = self._service.life
-        LOG.info("answering at %s with policy %s", self._settings.url, life.live.version)
-        self._service.metrics.serving(life.live.version, time.time())
-        if self._settings.watch > 0:
-            self._watch = asyncio.create_task(life.watch())
-        if self._shadow is not None:
-            self._shadow.start()
-
-    async def process_shutdown(self, _scope: Any, _event: Any) -> None:
-        """End, with nothing left undone."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
-        if self._shadow is not None:
-            await asyncio.to_thread(self._shadow.stop)
-        if self._journal is not None:
-            self._journal.close()
-        self._traces.shutdown()
 
 
 async def _on_problem(_req: Request, resp: Response, problem: Problem, _params: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import resource
+import socket
+import ssl
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,16 +31,17 @@ REPLACED_AFTER = 0.5
 _FIGURES = "PROMETHEUS_MULTIPROC_DIR"
 
 
-class NotSafe(ValueError):
-    """The service would listen where it must not; the text says what is needed."""
+class NotServed(ValueError):
+    """The service cannot listen, or must not, where it was told to; the text says what is needed."""
 
 
 def serve(settings: Settings) -> None:
     """Answer until SIGTERM or SIGINT comes; requests that are being answered then are finished.
 
-    Raises what `create` raises, and NotSafe, before anything listens.
+    Raises what `create` raises, and NotServed, before anything listens.
     """
     check_address(settings)
+    _check_port(settings)
     with tempfile.TemporaryDirectory(prefix="changegate-figures-") as figures:
         if settings.workers > 1:
             os.environ.setdefault(_FIGURES, figures)
@@ -51,18 +54,43 @@ def serve(settings: Settings) -> None:
 def check_address(settings: Settings) -> None:
     """Whether the service may listen where it is told to: beyond this machine only with TLS, or behind a proxy.
 
-    Raises NotSafe.
+    Raises NotServed.
     """
     if bool(settings.certificate) != bool(settings.private_key):
-        raise NotSafe("TLS needs both: `--tls-certificate FILE` and `--tls-key FILE`")
+        raise NotServed("TLS needs both: `--tls-certificate FILE` and `--tls-key FILE`")
     for file in filter(None, (settings.certificate, settings.private_key)):
         if not Path(file).is_file():
-            raise NotSafe(f"`{file}` is no file; name the PEM file that TLS needs")
+            raise NotServed(f"`{file}` is no file; name the PEM file that TLS needs")
+    if settings.certificate and settings.private_key:
+        _check_certificate(settings.certificate, settings.private_key)
     if not (settings.certificate or settings.insecure_behind_proxy or _is_loopback(settings.host)):
-        raise NotSafe(
+        raise NotServed(
             f"`{settings.host}` can be reached from other machines: give `--tls-certificate` and `--tls-key`, or say "
             "`--insecure-behind-proxy` if a proxy on the way speaks TLS"
         )
+
+
+def _check_certificate(certificate: str, private_key: str) -> None:
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, private_key, password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise NotServed(
+            f"`{certificate}` and `{private_key}` are no certificate with its private key: {reason}; name two PEM files, "
+            "the key without a password"
+        ) from None
+
+
+def _check_port(settings: Settings) -> None:
+    """Whether nobody listens there yet: several servers could, and each would get some of the requests."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host.strip("[]"), settings.port), family=family).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise NotServed(
+            f"cannot listen at {settings.host}, port {settings.port}: {reason}; choose with `--host` and `--port`"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:
