@@ -162,6 +162,6 @@ class _Reload:
         """Read everything, and serve it unless it is wrong."""
         self._front.admit(req, "admin")
         life = self._front.service.life
-        if not await asyncio.to_thread(life.reload):
+        if not await asyncio.to_thread(life.call):
             raise Problem(409, "what is there now is wrong, as the log says; the policy before it stays")
         resp.data = json.dumps({"status": "ready", "policy_version": life.live.version}).encode()

@@ -8,6 +8,7 @@ import resource
 import socket
 import ssl
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ def serve(settings: Settings) -> None:
     """
     check_address(settings)
     _check_port(settings)
-    with tempfile.TemporaryDirectory(prefix="changegate-figures-") as figures:
+    with tempfile.TemporaryDirectory(prefix="changegate-") as shared:
         if settings.workers > 1:
-            os.environ.setdefault(_FIGURES, figures)
+            os.environ.setdefault(_FIGURES, shared)
+            settings = replace(settings, bell=str(Path(shared) / "bell"))
         _allow_connections()
         create(settings)  # whatever is wrong is said here, once, and not by every worker
         settings.to_environment()

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 from engine.files import PackFiles, read_files
@@ -20,6 +22,8 @@ from engine.server.live import Live, go_live
 from engine.server.settings import Settings
 
 LOG = logging.getLogger("changegate")
+# How many seconds pass between looks where nothing but a call of another worker is looked for.
+LOOK_EVERY = 1.0
 Stamp: TypeAlias = tuple[str, int, int, int] | None
 
 
@@ -51,21 +55,26 @@ class Life:
         self._packs = self._read()
         self._entities = read_entities(settings.entities)
         self._stamps = _stamps(self._entities)
+        self._called = _stamp(settings.bell) if settings.bell else None
         self.live: Live = self._serve(self._packs, self._entities)
         self.is_stale = False
 
     async def watch(self) -> None:
-        """Look at the rules and the files of entities again and again, and serve what has changed, until cancelled."""
+        """Look for changes again and again, and serve what has changed, until cancelled."""
         seen: object = None
         while True:
-            await asyncio.sleep(self._settings.watch)
+            await asyncio.sleep(self._settings.watch or LOOK_EVERY)
             try:
-                now = await asyncio.to_thread(self._look)
-                if now == seen and now != (self._packs, self._stamps):
-                    await asyncio.to_thread(self.reload, entities_too=now[1] != self._stamps)
-                seen = now
+                seen = await asyncio.to_thread(self._follow, seen)
             except Exception:  # whatever it is, the policy stays and is watched
                 LOG.exception("the rules could not be looked at")
+
+    def call(self) -> bool:
+        """Read everything anew, here and in every other worker; False where what is there cannot be served."""
+        if self._settings.bell is not None:
+            Path(self._settings.bell).write_text(str(time.time_ns()), encoding="ascii")
+            self._called = _stamp(self._settings.bell)
+        return self.reload()
 
     def reload(self, *, entities_too: bool = True) -> bool:
         """Read everything anew and serve it; False, with the reason in the log, where that cannot be."""
@@ -101,6 +110,19 @@ class Life:
         self.is_stale = True
         self._reloaded(False, self.live.version)
         return False
+
+    def _follow(self, seen: object) -> object:
+        """Serve a change that was there at the last look, too, or one that another worker calls for."""
+        bell = self._settings.bell
+        if bell is not None and self._called != (called := _stamp(bell)):
+            self._called = called
+            self.reload()
+        if self._settings.watch <= 0:
+            return None
+        now = self._look()
+        if now == seen and now != (self._packs, self._stamps):
+            self.reload(entities_too=self.is_stale or now[1] != self._stamps)
+        return now
 
     def _look(self) -> tuple[tuple[PackFiles, ...], tuple[Stamp, ...]]:
         return self._read(), _stamps(self._entities)
