@@ -84,6 +84,10 @@ class Told:
         """The parts."""
         return self.known
 
+    def missing(self, _verdict: Verdict, _facts: None) -> tuple[str, ...]:
+        """What is missing."""
+        return self.known.missing
+
     def json(self, _verdict: Verdict, _facts: None) -> None:
         """There is no faster way."""
 

@@ -119,6 +119,10 @@ class Teller(Protocol):
         """The long answer for a verdict of this teller, and the facts it was given with that."""
         ...
 
+    def missing(self, verdict: Any, facts: Any) -> tuple[str, ...]:
+        """What is missing, as the parts have it."""
+        ...
+
     def json(self, verdict: Any, facts: Any) -> str | None:
         """The whole decision as JSON text, if there is a faster way than through its parts."""
         ...
@@ -227,7 +231,7 @@ class Decision:
     @property
     def missing(self) -> tuple[str, ...]:
         """The absent facts that keep the answer open."""
-        return self.parts.missing
+        return self._teller.missing(self._verdict, self._facts)
 
     @property
     def unknown(self) -> tuple[str, ...] | None:

@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
+# How deep the members can be that `_first_members` counts, and an object within them.
+_FIRST_LEVELS = 8
 # More than the members of any text that is read.
 _TOO_DEEP = 1 << 60
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -31,7 +33,8 @@ def parse_json_line(data: bytes) -> Any:
         except Exception:  # noqa: BLE001  # whatever it is, the strict reader says it better
             return parse_json(data.decode("utf-8"))
         colons = data.count(b":")
-        is_shallow = data.count(b"[") + data.count(b"{") <= MAX_DEPTH
+        # Where the first levels hold all members, nothing but lists and empty objects can be nested deeper.
+        is_shallow = data.count(b"[") < MAX_DEPTH - _FIRST_LEVELS
         if (is_shallow and colons == _first_members(value)) or colons == _members(value, MAX_DEPTH - 1):
             return value
     return parse_json(data.decode("utf-8"))
@@ -45,7 +48,18 @@ def _reader() -> Callable[[bytes], Any]:
 
 
 def _first_members(value: Any) -> int:
-    """How many members the first levels of a request have: never more than there are."""
+    """How many members the first levels of a request, or of a batch of them, have: never more than there are."""
+    if value.__class__ is not dict:
+        return 0
+    count = _near_members(value)
+    for section in value.values():
+        if section.__class__ is list and section and section[0].__class__ is dict:
+            count += sum(map(_near_members, section))
+    return count
+
+
+def _near_members(value: Any) -> int:
+    """How many members an object has, with its sections and their properties."""
     if value.__class__ is not dict:
         return 0
     count = len(value)

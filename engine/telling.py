@@ -104,6 +104,10 @@ class Telling:
         invalid = tuple(invalid_facts(bad, why, situation.value))
         return replace(parts, missing=tuple(sorted(why.missing)), invalid=invalid, warnings=warnings)
 
+    def missing(self, verdict: Counted, facts: Facts) -> tuple[str, ...]:
+        """What is missing."""
+        return tuple(sorted(self.why(verdict, facts, ()).missing))
+
     def json(self, verdict: Counted, facts: Facts) -> str | None:
         """The whole decision as JSON text."""
         stencil = self._stencils.get((verdict, False)) or self._stencil(verdict, odd=False)
@@ -203,6 +207,10 @@ class OddTelling:
     def parts(self, verdict: Counted, facts: Facts) -> Parts:
         """The long answer."""
         return self._telling.odd_parts(verdict, facts, self._bad, self._warnings)
+
+    def missing(self, verdict: Counted, facts: Facts) -> tuple[str, ...]:
+        """What is missing."""
+        return tuple(sorted(self._telling.why(verdict, facts, self._bad).missing))
 
     def json(self, verdict: Counted, facts: Facts) -> str | None:
         """The whole decision as JSON text."""

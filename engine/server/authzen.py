@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
+from types import NoneType
 from typing import Any, Literal
 
 from engine.server.problems import Problem, bad
@@ -18,7 +19,9 @@ EVALUATION, EVALUATIONS = "/access/v1/evaluation", "/access/v1/evaluations"
 SEARCHES = {each: f"/access/v1/search/{each}" for each in ("subject", "resource", "action")}
 METADATA = "/.well-known/authzen-configuration"
 _ENTITIES = (("subject", ("type", "id")), ("action", ("name",)), ("resource", ("type", "id")))
-_MEMBERS = itemgetter("subject", "action", "resource", "context")
+_MEMBERS = itemgetter("subject", "action", "resource")
+# An object, or none.
+_OBJECTS = (dict, NoneType)
 _NO_FACTS = ("evaluations", "options", "page")
 
 
@@ -91,7 +94,7 @@ def metadata(url: str) -> dict[str, Any]:
 def _is_complete(request: Mapping[str, Any]) -> bool:
     """Whether the request is as nearly all are, so that nothing more needs to be looked at."""
     try:
-        subject, action, resource, context = _MEMBERS(request)
+        subject, action, resource = _MEMBERS(request)
         return (
             subject["type"].__class__ is str
             and subject["id"].__class__ is str
@@ -99,12 +102,12 @@ def _is_complete(request: Mapping[str, Any]) -> bool:
             and action["name"] != ""
             and resource["type"].__class__ is str
             and resource["id"].__class__ is str
-            and subject["properties"].__class__ is dict
-            and action["properties"].__class__ is dict
-            and resource["properties"].__class__ is dict
-            and context.__class__ is dict
+            and subject.get("properties").__class__ in _OBJECTS
+            and action.get("properties").__class__ in _OBJECTS
+            and resource.get("properties").__class__ in _OBJECTS
+            and request.get("context").__class__ in _OBJECTS
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return False
 
 

@@ -6,7 +6,6 @@ answers for the application where that fails. Nothing that a client or a fault d
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
@@ -14,6 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+from engine.server.deadline import Deadlines
 from engine.server.life import Life
 from engine.server.metrics import Metrics
 from engine.server.problems import MEDIA_TYPE, Problem, busy
@@ -65,7 +65,7 @@ class Guard:
         self._paths = paths
         self._most = most
         self._size = size
-        self._seconds = seconds
+        self._deadlines = Deadlines(seconds)
         self.in_flight = 0
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -114,7 +114,7 @@ class Guard:
             self._metrics.refused("too_large")
             raise self._too_large()
         try:
-            async with asyncio.timeout(self._seconds):
+            with self._deadlines.within():
                 return await self._read(receive)
         except TimeoutError:
             self._metrics.refused("late")
