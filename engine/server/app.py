@@ -47,7 +47,7 @@ def create(settings: Settings, launcher: int | None = None) -> Guard:
     service = Service(life, metrics, journal, shadow, settings.max_seconds)
     resources = addresses(Front(settings, service, keys))
     beside = Beside(settings, service, journal, shadow, traces, launcher)
-    return Guard(
+    guard = Guard(
         _application(resources, beside),
         life=life,
         metrics=metrics,
@@ -57,6 +57,8 @@ def create(settings: Settings, launcher: int | None = None) -> Guard:
         size=settings.max_body,
         seconds=settings.max_seconds,
     )
+    beside.in_flight = lambda: guard.in_flight
+    return guard
 
 
 def from_launch() -> Guard:

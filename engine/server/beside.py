@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,7 @@ from engine.server.shadow import Shadow
 from engine.server.telemetry import Telemetry
 
 LOG = logging.getLogger("changegate")
-# How many seconds pass between looks at the launcher.
+# How many seconds pass between looks at the launcher, and at how much there is to do.
 LOOK_EVERY = 1.0
 
 
@@ -37,6 +37,8 @@ class Beside:
         traces: Telemetry,
         launcher: int | None,
     ) -> None:
+        # How many requests are being answered; the guard knows, once it is there.
+        self.in_flight: Callable[[], int] = lambda: 0
         self._settings = settings
         self._service = service
         self._journal = journal
@@ -52,6 +54,7 @@ class Beside:
         self._service.metrics.serving(live.version, time.time())
         if self._settings.watch > 0 or self._settings.bell is not None:
             self._begin(self._service.life.watch())
+        self._begin(self._count())
         if self._launcher is not None:
             self._begin(_end_with(self._launcher))
         if self._shadow is not None:
@@ -68,6 +71,12 @@ class Beside:
         if self._journal is not None:
             self._journal.close()
         await asyncio.to_thread(self._traces.shutdown)
+
+    async def _count(self) -> None:
+        """Say now and then how many requests are being answered: to do so for each would cost each of them."""
+        while True:
+            self._service.metrics.in_flight.set(self.in_flight())
+            await asyncio.sleep(LOOK_EVERY)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))

@@ -6,6 +6,7 @@ answers for the application where that fails. Nothing that a client or a fault d
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import time
@@ -67,6 +68,8 @@ class Guard:
         self._size = size
         self._deadlines = Deadlines(seconds)
         self.in_flight = 0
+        # Workers are forked, so what tells their identifiers apart is found here.
+        self._identifiers = map(f"{secrets.token_hex(8)}{{:08x}}".format, itertools.count(1))
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer a request, or hand on what is none."""
@@ -78,9 +81,8 @@ class Guard:
             scope["http_version"] = "1.0"
         path = scope["path"] if scope["path"] in self._paths else "other"
         scope[LIVE] = live = self._life.live
-        out = _Outgoing(send, scope, live.version)
+        out = _Outgoing(send, scope, live.version, next(self._identifiers))
         self.in_flight += 1
-        self._metrics.in_flight.inc()
         try:
             with self._traces.request(path, scope["headers"], scope["method"]) as span:
                 scope[SPAN] = span
@@ -88,7 +90,6 @@ class Guard:
                 span.answered(out.status)
         finally:
             self.in_flight -= 1
-            self._metrics.in_flight.dec()
             self._metrics.answered(path, out.status, out.seconds)
 
     async def _answer(self, scope: Any, receive: Receive, out: _Outgoing) -> None:
@@ -114,7 +115,7 @@ class Guard:
             self._metrics.refused("too_large")
             raise self._too_large()
         try:
-            with self._deadlines.within():
+            with self._deadlines:
                 return await self._read(receive)
         except TimeoutError:
             self._metrics.refused("late")
@@ -146,12 +147,12 @@ class _Outgoing:
     `status` is that of the answer; 499 as long as there is none.
     """
 
-    def __init__(self, send: Send, scope: Any, version: str) -> None:
+    def __init__(self, send: Send, scope: Any, version: str, identifier: str) -> None:
         self._send = send
         self._scope = scope
         self._version = version.encode("ascii")
         self._begun = time.perf_counter()
-        self._id = secrets.token_hex(16).encode("ascii")
+        self._id = identifier.encode("ascii")
         self.status = 499
 
     @property

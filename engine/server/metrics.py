@@ -33,7 +33,7 @@ _SHADOWED: Final = ("agreed", "different", "skipped", "failed")
 class Metrics:
     """The numbers of a service, or of one of its workers. Calls cost a microsecond or two, and may come from any thread.
 
-    `in_flight` is a gauge: `inc()` when a request begins, `dec()` when it is over. Labels become series that stay:
+    `in_flight` is a gauge, to be set now and then. Labels become series that stay:
     give only names from closed lists. Raises ValueError if PROMETHEUS_MULTIPROC_DIR is no folder.
     """
 
