@@ -21,7 +21,7 @@ DOORS = {
     "babel": {"texts"},
     "click": {"cli", "server.command"},
     "msgspec": {"codec", "strict_json", "server.journal_lines"},
-    "falcon": {"server.app", "server.front", "server.addresses"},
+    "falcon": {"server.app"},
     "granian": {"server.launch"},
     "prometheus_client": {"server.metrics"},
     "opentelemetry": {"server.traces"},

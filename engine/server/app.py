@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import falcon
@@ -13,10 +14,11 @@ import falcon.asgi
 from falcon.asgi import Request, Response
 
 from engine.finding import one_of
-from engine.server.addresses import addresses
+from engine.server.addresses import addresses, evaluations
 from engine.server.beside import Beside
-from engine.server.front import JSON, Front
-from engine.server.guard import Guard
+from engine.server.call import JSON, Handler
+from engine.server.front import Front
+from engine.server.guard import CALL, Guard
 from engine.server.journal import Journal
 from engine.server.journal_lines import fingerprint
 from engine.server.keys import read_keys
@@ -45,14 +47,16 @@ def create(settings: Settings, launcher: int | None = None) -> Guard:
     _check_locale(settings, life)
     _warn_of_masks(settings, life)
     service = Service(life, metrics, journal, shadow, settings.max_seconds)
-    resources = addresses(Front(settings, service, keys))
+    front = Front(settings, service, keys)
+    handlers = addresses(front)
     beside = Beside(settings, service, journal, shadow, traces, launcher)
     guard = Guard(
-        _application(resources, beside),
+        _application(handlers, beside),
         life=life,
         metrics=metrics,
         traces=traces,
-        paths=frozenset(resources),
+        paths=frozenset(handlers),
+        direct=evaluations(front),
         most=settings.max_concurrent,
         size=settings.max_body,
         seconds=settings.max_seconds,
@@ -66,14 +70,31 @@ def from_launch() -> Guard:
     return create(from_environment(), os.getppid())
 
 
-def _application(resources: dict[str, Any], beside: Beside) -> falcon.asgi.App[Any, Any]:
+def _application(handlers: Mapping[str, Mapping[str, Handler]], beside: Beside) -> falcon.asgi.App[Any, Any]:
     application = falcon.asgi.App(media_type=JSON, middleware=[beside])
-    for path, resource in resources.items():
-        application.add_route(path, resource)
+    for path, methods in handlers.items():
+        application.add_route(path, _Resource(methods))
     application.add_error_handler(Problem, _on_problem)
     application.add_error_handler(Exception, _on_fault)
     application.set_error_serializer(_serialize)
     return application
+
+
+class _Resource:
+    """Handlers as Falcon wants them: `on_get`, `on_post` and so on."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        for method, handler in handlers.items():
+            setattr(self, f"on_{method.lower()}", self._responder(handler))
+
+    def _responder(self, handler: Handler) -> Callable[[Request, Response], Awaitable[None]]:
+        async def respond(req: Request, resp: Response) -> None:
+            answer = await handler(req.scope[CALL])
+            resp.data, resp.content_type = answer.body, answer.media
+            for name, value in answer.headers.items():
+                resp.set_header(name, value)
+
+        return respond
 
 
 def _journal(settings: Settings) -> Journal | None:

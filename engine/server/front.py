@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from falcon.asgi import Request
-
-from engine.server.guard import LIVE, REQUEST_ID, SPAN
+from engine.server.call import JSON, Call
 from engine.server.keys import Keys
-from engine.server.live import Live
 from engine.server.problems import Problem, bad
 from engine.server.service import Asking, Service
 from engine.server.settings import LEVELS, Level, Settings
 from engine.strict_json import NotJson, parse_json_line
 
-JSON = "application/json"
 DETAIL = "ChangeGate-Detail"
+_DETAIL = DETAIL.lower().encode("ascii")
+_PLAIN = JSON.encode("ascii")
 
 
 class Front:
@@ -27,12 +25,11 @@ class Front:
         self.service = service
         self._keys = keys
 
-    def admit(self, req: Request, scope: str) -> None:
+    def admit(self, call: Call, scope: str) -> None:
         """Let the request through if its key may do this; raises Problem 401 or 403."""
         if self._keys is None:
             return
-        given = req.get_header("Authorization")
-        scopes = self._keys.scopes(given.encode("latin-1", "replace") if given else None)
+        scopes = self._keys.scopes(call.headers.get(b"authorization"))
         if scopes is None:
             self.service.metrics.refused("unauthorized")
             raise Problem(
@@ -42,29 +39,29 @@ class Front:
             self.service.metrics.refused("forbidden")
             raise Problem(403, f"this key has no scope `{scope}`")
 
-    async def body(self, req: Request, scope: str) -> Mapping[str, Any]:
+    def body(self, call: Call, scope: str) -> Mapping[str, Any]:
         """The object that the body holds; raises Problem."""
-        self.admit(req, scope)
-        media, _, parameters = (req.content_type or "").partition(";")
-        if media.strip().lower() != JSON or not _is_utf8(parameters):
-            raise bad(f"the body must be `Content-Type: {JSON}`, in UTF-8")
-        if (req.get_header("Content-Encoding") or "identity").lower() != "identity":
+        self.admit(call, scope)
+        if call.headers.get(b"content-type") != _PLAIN:
+            _check_media(call.header(b"content-type") or "")
+        if (call.header(b"content-encoding") or "identity").lower() != "identity":
             raise Problem(415, "the body must not be compressed")
         try:
-            data = parse_json_line(await req.stream.read())
+            data = parse_json_line(call.body)
         except (NotJson, UnicodeDecodeError) as error:
             raise bad("the body is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)) from None
         if not isinstance(data, dict):
             raise bad("the body must be a JSON object")
         return data
 
-    def asking(self, req: Request) -> Asking:
+    def asking(self, call: Call) -> Asking:
         """How the client wants its answer; raises Problem 400."""
-        live: Live = req.scope[LIVE]
-        return Asking(live, req.scope[REQUEST_ID], self._level(req), self._language(req, live), req.scope[SPAN])
+        accepted = call.header(b"accept-language") or self.settings.locale
+        language = call.live.language(accepted) if accepted else call.live.own_language
+        return Asking(call.live, call.identifier, self._level(call), language, call.span)
 
-    def _level(self, req: Request) -> Level:
-        asked = req.get_header(DETAIL)
+    def _level(self, call: Call) -> Level:
+        asked = call.header(_DETAIL)
         if asked is None:
             return self.settings.detail
         for level in LEVELS:
@@ -72,8 +69,11 @@ class Front:
                 return level
         raise bad(f"`{DETAIL}` must be one of {', '.join(LEVELS)}")
 
-    def _language(self, req: Request, live: Live) -> str:
-        return live.language(req.get_header("Accept-Language") or self.settings.locale or live.own_language)
+
+def _check_media(sent: str) -> None:
+    media, _, parameters = sent.partition(";")
+    if media.strip().lower() != JSON or not _is_utf8(parameters):
+        raise bad(f"the body must be `Content-Type: {JSON}`, in UTF-8")
 
 
 def _is_utf8(parameters: str) -> bool:

@@ -10,15 +10,17 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+from engine.server.call import Answer, Call, Handler
 from engine.server.deadline import Deadlines
 from engine.server.life import Life
+from engine.server.live import Live
 from engine.server.metrics import Metrics
 from engine.server.problems import MEDIA_TYPE, Problem, busy
-from engine.server.telemetry import Telemetry
+from engine.server.telemetry import Telemetry, Watched
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -36,8 +38,8 @@ SECURITY = (
 MAX_ID = 256
 # Nobody sends a body whose length has more digits.
 MAX_LENGTH = 18
-# Where the application finds these in the scope of a request: its identifier, the live policy, the span.
-REQUEST_ID, LIVE, SPAN = "changegate.request_id", "changegate.live", "changegate.span"
+# Where the application finds the call in the scope of a request.
+CALL = "changegate.call"
 
 
 class Guard:
@@ -45,6 +47,8 @@ class Guard:
 
     `most` requests are answered at once; a body has at most `size` bytes and arrives within `seconds`. A request
     sees the policy that is live when it comes, to the end. `paths` are the addresses that figures are kept of.
+    `direct` are handlers by path and method that are called without the application: where deciding takes a few
+    microseconds, a framework would take as many again.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Guard:
         metrics: Metrics,
         traces: Telemetry,
         paths: frozenset[str],
+        direct: Mapping[str, Mapping[str, Handler]],
         most: int,
         size: int,
         seconds: float,
@@ -64,6 +69,7 @@ class Guard:
         self._metrics = metrics
         self._traces = traces
         self._paths = paths
+        self._direct = direct
         self._most = most
         self._size = size
         self._deadlines = Deadlines(seconds)
@@ -80,24 +86,30 @@ class Guard:
         if scope["http_version"] == "1":  # as Granian says it, and Falcon does not
             scope["http_version"] = "1.0"
         path = scope["path"] if scope["path"] in self._paths else "other"
-        scope[LIVE] = live = self._life.live
-        out = _Outgoing(send, scope, live.version, next(self._identifiers))
+        live = self._life.live
+        out = _Outgoing(send, live.version, next(self._identifiers))
         self.in_flight += 1
         try:
             with self._traces.request(path, scope["headers"], scope["method"]) as span:
-                scope[SPAN] = span
-                await self._answer(scope, receive, out)
+                await self._answer(scope, receive, out, live, span)
                 span.answered(out.status)
         finally:
             self.in_flight -= 1
             self._metrics.answered(path, out.status, out.seconds)
 
-    async def _answer(self, scope: Any, receive: Receive, out: _Outgoing) -> None:
+    async def _answer(self, scope: Any, receive: Receive, out: _Outgoing, live: Live, span: Watched) -> None:
         try:
-            out.take_id()
+            headers = dict(scope["headers"])
+            out.take_id(headers.get(b"x-request-id", b""))
             self._admit()
-            body = await self._body(scope, receive)
-            await self._application(scope, _once(body, receive), out.send)
+            body = await self._body(headers.get(b"content-length", b"0"), receive)
+            call = Call(headers, body, out.identifier, live, span)
+            handlers = self._direct.get(scope["path"])
+            if handlers is not None and scope["method"] in handlers:
+                await out.answer(await handlers[scope["method"]](call))
+            else:
+                scope[CALL] = call
+                await self._application(scope, _once(body, receive), out.send)
         except Problem as problem:
             await out.problem(problem)
         except Exception:
@@ -109,8 +121,7 @@ class Guard:
             self._metrics.refused("busy")
             raise busy("too many requests at once; try again")
 
-    async def _body(self, scope: Any, receive: Receive) -> bytes:
-        length = _header(scope, b"content-length") or b"0"
+    async def _body(self, length: bytes, receive: Receive) -> bytes:
         if not length.isdigit() or len(length) > MAX_LENGTH or int(length) > self._size:
             self._metrics.refused("too_large")
             raise self._too_large()
@@ -147,12 +158,11 @@ class _Outgoing:
     `status` is that of the answer; 499 as long as there is none.
     """
 
-    def __init__(self, send: Send, scope: Any, version: str, identifier: str) -> None:
+    def __init__(self, send: Send, version: str, identifier: str) -> None:
         self._send = send
-        self._scope = scope
         self._version = version.encode("ascii")
         self._begun = time.perf_counter()
-        self._id = identifier.encode("ascii")
+        self.identifier = identifier
         self.status = 499
 
     @property
@@ -160,16 +170,12 @@ class _Outgoing:
         """How long it has taken so far."""
         return time.perf_counter() - self._begun
 
-    def take_id(self) -> None:
-        """The identifier of the request, to be sent back: the client's, or one of our own.
-
-        Raises Problem 400 if a header cannot hold the client's.
-        """
-        given = _header(self._scope, b"x-request-id")
+    def take_id(self, given: bytes) -> None:
+        """Have the client's identifier, if it gave one, sent back; raises Problem 400 if a header cannot hold it."""
         if len(given) > MAX_ID or not given.isascii() or not given.decode("ascii").isprintable():
             raise Problem(400, f"`X-Request-ID` must be at most {MAX_ID} printable ASCII characters")
-        self._id = given or self._id
-        self._scope[REQUEST_ID] = self._id.decode("ascii")
+        if given:
+            self.identifier = given.decode("ascii")
 
     async def send(self, message: Message) -> None:
         """Hand a message of the application on."""
@@ -178,27 +184,24 @@ class _Outgoing:
             spent = f"total;dur={self.seconds * 1000:.3f}".encode("ascii")
             message["headers"] = [
                 *message["headers"], *SECURITY, (b"changegate-policy-version", self._version),
-                (b"server-timing", spent), (b"x-request-id", self._id),
+                (b"server-timing", spent), (b"x-request-id", self.identifier.encode("ascii")),
             ]  # fmt: skip
         await self._send(message)
 
+    async def answer(self, answer: Answer) -> None:
+        """Say what was found."""
+        await self._say(200, answer.body, answer.media, answer.headers)
+
     async def problem(self, problem: Problem) -> None:
         """Say what is wrong, unless an answer has begun."""
-        if self.status != 499:
-            return
-        body = problem.body()
-        headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **problem.headers}
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": problem.status, "headers": raw})
-        await self.send({"type": "http.response.body", "body": body})
+        if self.status == 499:
+            await self._say(problem.status, problem.body(), MEDIA_TYPE, problem.headers)
 
-
-def _header(scope: Any, wanted: bytes) -> bytes:
-    """The value of a header; empty if there is none."""
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return bytes(value)
-    return b""
+    async def _say(self, status: int, body: bytes, media: str, headers: Mapping[str, str]) -> None:
+        raw = [(b"content-type", media.encode("ascii")), (b"content-length", b"%d" % len(body))]
+        raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

@@ -34,6 +34,8 @@ class Live:
         self.version = self._any.version
         self.entities = entities
         self.ids = {kind: tuple(rows) for kind, rows in entities.kinds.items()}
+        # The language that the policy itself is written in.
+        self.own_language = self._any.language(None) or self.pack.languages[0]
         self.language = lru_cache(maxsize=256)(self._language)
 
     def decide(self, request: Mapping[str, Any], level: Level, language: str) -> Decision:
@@ -65,11 +67,6 @@ class Live:
         """The policy's language that a client likes best, by its Accept-Language (RFC 9110, section 12.5.4)."""
         found = (self._any.language(tag) for tag in _liked(accepted) if tag != "*")
         return next(filter(None, found), None) or self.own_language
-
-    @property
-    def own_language(self) -> str:
-        """The language that the policy itself is written in."""
-        return self._any.language(None) or self.pack.languages[0]
 
 
 def go_live(packs: Sequence[PackFiles], entities: Entities, as_of: datetime.date | None) -> Live:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from engine import Decision, InvalidRequest
@@ -32,8 +31,7 @@ _STOPS = {"deny_on_first_deny": False, "permit_on_first_permit": True}
 _TURN = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """What is particular to a request: the policy that is live for it, its identifier, how it is told, and its span."""
 
     live: Live
