@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import functools
 import json
 import os
 import signal
@@ -267,6 +268,41 @@ def test_a_worker_that_is_killed_takes_no_line_of_the_log_with_it(rules: Path, t
     assert len(set(logged)) == len(logged)
     assert set(answered) <= set(logged)
     assert len(logged) - len(answered) <= sum(failed)
+
+
+def test_a_reload_reaches_every_worker(rules: Path) -> None:
+    """Whichever worker was asked to read everything anew, soon none serves the policy before."""
+    with running(serve_command("--rules", rules, "--workers", "2", "--watch", "0")) as server:
+        write(rules, NOBODY)
+        assert 200 == httpx.post(server.url("/admin/reload")).status_code
+
+        version = open_policy(rules).version
+        assert until(lambda: {ready(server)["policy_version"] for _ in range(20)} == {version}, SOON)
+
+
+@on_linux
+def test_a_worker_that_comes_while_the_rules_are_wrong_serves_what_was_served_last(rules: Path) -> None:
+    """However often workers die: the policy that was served last goes on, and not the one before it."""
+    with running(serve_command("--rules", rules, "--watch", "0.1")) as server:
+        write(rules, NOBODY)
+        assert until(lambda: not is_allowed(server), SOON)
+        version = ready(server)["policy_version"]
+        write(rules, STAFF, BROKEN)
+        assert until(lambda: ready(server)["status"] == "stale", SOON)
+        for _ in range(3):
+            killed = server.workers[0]
+            os.kill(killed, signal.SIGKILL)
+            assert until(functools.partial(is_replaced, server, killed), SOON)
+
+        assert {"status": "stale", "policy_version": version} == ready(server)
+        assert not is_allowed(server)
+
+
+def is_replaced(server: Server, killed: int) -> bool:
+    try:
+        return killed not in server.workers and bool(ready(server))
+    except httpx.HTTPError:
+        return False
 
 
 @on_linux

@@ -100,7 +100,9 @@ class _Resource:
 def _journal(settings: Settings) -> Journal | None:
     if settings.log is None:
         return None
-    return Journal(settings.log, settings.log_policy, settings.log_request, settings.log_mask)
+    return Journal(
+        settings.log, settings.log_policy, settings.log_request, settings.log_mask, is_shared=settings.workers > 1
+    )
 
 
 def _check_locale(settings: Settings, life: Life) -> None:

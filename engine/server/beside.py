@@ -52,7 +52,7 @@ class Beside:
         live = self._service.life.live
         LOG.info("answering at %s with policy %s", self._settings.url, live.version)
         self._service.metrics.serving(live.version, time.time())
-        if self._settings.watch > 0 or self._settings.bell is not None:
+        if self._settings.watch > 0 or self._settings.shared is not None:
             self._begin(self._service.life.watch())
         self._begin(self._count())
         if self._launcher is not None:

@@ -1,7 +1,7 @@
 """The decision log: one line of JSON for each decision, with the operating system before its answer leaves.
 
-All entries of a call go out in one `write` to a file opened for appending, under a lock that all processes heed and
-that ends with the process that holds it: lines never mix. A write cut short (a full disk, a process killed in the
+All entries of a call go out in one `write` to a file opened for appending. Where several processes write, they do so
+under a lock that all of them heed and that ends with the process that holds it: lines never mix. A write cut short (a full disk, a process killed in the
 middle) may leave half a line; whoever writes next, in this process or another, begins a new one. Nothing is flushed
 to the disk itself: a line outlives the process that wrote it, not the machine.
 
@@ -42,18 +42,22 @@ class Journal:
     `policy` says what happens when it cannot be written: `fail-closed` raises JournalFailed, so that no answer
     leaves without its line; `drop` counts and goes on. `failures` counts the writes that went wrong, `dropped` the
     entries that were given up (some lines of theirs may have been written). `masks` are the paths of facts whose
-    values are left out. Raises ValueError for a mask that is no path, and JournalFailed where the file cannot be
+    values are left out. `is_shared` says that other processes write to the file, too. Raises ValueError for a mask that is no path, and JournalFailed where the file cannot be
     opened under `fail-closed`.
     """
 
-    def __init__(self, path: str, policy: LogPolicy, request: LogRequest, masks: Sequence[str]) -> None:
+    def __init__(
+        self, path: str, policy: LogPolicy, request: LogRequest, masks: Sequence[str], *, is_shared: bool = True
+    ) -> None:
         self.failures = 0
         self.dropped = 0
         self._path = path
         self._policy = policy
         self._lines = Lines(request, masks)
         self._lock = threading.Lock()
+        self._is_shared = is_shared
         self._file: int | None = None
+        self._is_whole = False
         self._next_look = 0.0
         self._failing = False
         self._closed = False
@@ -88,13 +92,13 @@ class Journal:
 
     def _append(self, data: bytes) -> None:
         file = self._current()
-        with _locked(file):
-            rest = memoryview(data if _ends_whole(file) else b"\n" + data)
-            while rest:
-                count = os.write(file, rest)
-                if not count:
-                    raise OSError("nothing was written")
-                rest = rest[count:]
+        if self._is_shared:
+            with _locked(file):
+                _write(file, data, is_whole=_ends_whole(file))
+            return
+        is_whole, self._is_whole = self._is_whole or _ends_whole(file), False
+        _write(file, data, is_whole=is_whole)
+        self._is_whole = True
 
     def _current(self) -> int:
         """The descriptor of the file that is at the path now; raises OSError if there can be none."""
@@ -114,6 +118,7 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+            self._is_whole = False
 
     def _fail(self, error: Exception, count: int) -> None:
         self.failures += 1
@@ -130,6 +135,16 @@ class Journal:
         _LOGGER.warning(
             "the decision log `%s` is written again; %d entries were dropped so far", self._path, self.dropped
         )
+
+
+def _write(file: int, data: bytes, *, is_whole: bool) -> None:
+    """Append all of it, on a new line if the last one is not whole; raises OSError."""
+    rest = memoryview(data if is_whole else b"\n" + data)
+    while rest:
+        count = os.write(file, rest)
+        if not count:
+            raise OSError("nothing was written")
+        rest = rest[count:]
 
 
 @contextmanager

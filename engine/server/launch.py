@@ -8,6 +8,7 @@ import resource
 import socket
 import ssl
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def serve(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="changegate-") as shared:
         if settings.workers > 1:
             os.environ.setdefault(_FIGURES, shared)
-            settings = replace(settings, bell=str(Path(shared) / "bell"))
         _allow_connections()
+        settings = replace(settings, shared=shared)
         create(settings)  # whatever is wrong is said here, once, and not by every worker
         settings.to_environment()
         _server(settings).serve()
@@ -104,6 +105,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class _Server(MPServer):
+    """Replaces workers however often they die: Granian itself gives up when one dies twice in a few seconds."""
+
+    def _respawn_workers(self, *args: Any, **kwargs: Any) -> None:
+        time.sleep(REPLACED_AFTER)  # one that cannot even start is not started again at once
+        super()._respawn_workers(*args, **kwargs)
+        self.respawned_wrks.clear()
+
+
 def _allow_connections() -> None:
     """Have as many open files as the system lets us have: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -114,7 +124,7 @@ def _allow_connections() -> None:
 
 
 def _server(settings: Settings) -> MPServer:
-    return MPServer(
+    return _Server(
         APPLICATION,
         factory=True,
         interface=Interfaces.ASGI,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from engine.gate import InvalidRules, day_of
 from engine.server.entities import Entities, WrongEntities, read_entities
 from engine.server.live import Live, go_live
 from engine.server.settings import Settings
+from engine.server.spare import Spare
 
 LOG = logging.getLogger("changegate")
 # How many seconds pass between looks where nothing but a call of another worker is looked for.
@@ -52,12 +52,25 @@ class Life:
         self._reloaded = reloaded
         self._as_of = day_of(settings.as_of)
         self._lock = threading.Lock()
+        self._spare = Spare(settings.shared)
+        self._bell = Path(settings.shared) / "bell" if settings.shared else None
+        self._called = _stamp(self._bell)
         self._packs = self._read()
-        self._entities = read_entities(settings.entities)
+        self.live, self.is_stale = self._begin()
         self._stamps = _stamps(self._entities)
-        self._called = _stamp(settings.bell) if settings.bell else None
-        self.live: Live = self._serve(self._packs, self._entities)
-        self.is_stale = False
+
+    def _begin(self) -> tuple[Live, bool]:
+        """The first policy, and whether it is the one that was served last, since what is there now cannot be."""
+        try:
+            self._entities = read_entities(self._settings.entities)
+            return self._serve(self._packs, self._entities), False
+        except (InvalidRules, WrongEntities) as error:
+            spare = self._spare.take()
+            if spare is None:
+                raise
+            LOG.error("what is there cannot be served, so what was served last is:\n%s", error)  # noqa: TRY400
+            packs, self._entities = spare
+            return self._serve(packs, self._entities), True
 
     async def watch(self) -> None:
         """Look for changes again and again, and serve what has changed, until cancelled."""
@@ -71,9 +84,9 @@ class Life:
 
     def call(self) -> bool:
         """Read everything anew, here and in every other worker; False where what is there cannot be served."""
-        if self._settings.bell is not None:
-            Path(self._settings.bell).write_text(str(time.time_ns()), encoding="ascii")
-            self._called = _stamp(self._settings.bell)
+        if self._bell is not None:
+            self._bell.write_text(str(time.time_ns()), encoding="ascii")
+            self._called = _stamp(self._bell)
         return self.reload()
 
     def reload(self, *, entities_too: bool = True) -> bool:
@@ -96,6 +109,7 @@ class Life:
     def _serve(self, packs: tuple[PackFiles, ...], entities: Entities) -> Live:
         live = go_live(packs, entities, self._as_of)
         live.warm()
+        self._spare.keep(packs, entities)
         return live
 
     def _swap(self, live: Live) -> bool:
@@ -113,8 +127,7 @@ class Life:
 
     def _follow(self, seen: object) -> object:
         """Serve a change that was there at the last look, too, or one that another worker calls for."""
-        bell = self._settings.bell
-        if bell is not None and self._called != (called := _stamp(bell)):
+        if self._called != (called := _stamp(self._bell)):
             self._called = called
             self.reload()
         if self._settings.watch <= 0:
@@ -136,9 +149,11 @@ def _stamps(entities: Entities) -> tuple[Stamp, ...]:
     return tuple(_stamp(file) for file in entities.files)
 
 
-def _stamp(file: str) -> Stamp:
+def _stamp(file: str | Path | None) -> Stamp:
+    if file is None:
+        return None
     try:
-        found = os.stat(file)  # noqa: PTH116  # a name is all that is known of it
+        found = Path(file).stat()
     except OSError:
         return None
-    return file, found.st_ino, found.st_mtime_ns, found.st_size
+    return str(file), found.st_ino, found.st_mtime_ns, found.st_size
