@@ -119,13 +119,14 @@ class Service:
         """
         turns, candidates = Turns(self._seconds), Candidates(live, kind, request, page.after)
         results: list[Mapping[str, Any]] = []
-        last, token = page.after, ""
+        token, last, shown = "", page.after, page.after
         for candidate in candidates:
             if self._is_allowed(candidate.request, live) and candidates.accept(candidate):
                 if len(results) == page.limit:
-                    token = page.token(last)
+                    token = page.token(shown)
                     break
                 results.append(candidate.entity)
+                shown = candidate.place
             last = max(last, candidate.place)
             if turns.is_over:
                 token = page.token(last)
