@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.contestants import BY_KEY, CONTESTANTS, Contestant
 from benchmarks.targets import TIMES, Target, ratio_to_peers
 
-BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
+# The markers in the README between which the results stand.
+BENCHMARK = "benchmark"
 NOTHING = "–"  # noqa: RUF001 (what a cell without a figure shows)
 Cell = dict[str, Any]
 
@@ -41,13 +42,14 @@ def summary(cells: Sequence[Cell], machine: str) -> str:
     return _aligned([header, *rows]) + "\n" + note
 
 
-def with_block(text: str, block: str) -> str:
-    """The text with what stands between the markers replaced; raises ValueError where they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the text has no `{BEGIN}` … `{END}`")
-    return f"{before}{BEGIN}\n{block.strip()}\n{END}{after}"
+def with_block(text: str, block: str, name: str = BENCHMARK) -> str:
+    """The text with what stands between the markers of a name replaced; raises ValueError where they are missing."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"the text has no `{begin}` … `{end}`")
+    return f"{before}{begin}\n{block.strip()}\n{end}{after}"
 
 
 def block(cells: Sequence[Cell], found: Sequence[Target], machine: str) -> str:

@@ -26,12 +26,14 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.compare import machine  # noqa: E402
 from benchmarks.family import AS_OF  # noqa: E402
+from benchmarks.report import with_block  # noqa: E402
 from benchmarks.service_hello.__main__ import FRAMEWORKS, SERVERS  # noqa: E402
 from benchmarks.service_processes import ROOT, Burst, Load, Server, running, serve_command  # noqa: E402
 from benchmarks.service_requests import BATCH, EVALUATION, EVALUATIONS, Questions, wrong_answer  # noqa: E402
 from benchmarks.service_soak import soak  # noqa: E402
 
 RULES = ROOT / "rules"
+README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "service.json"
 LEVELS = ("none", "codes", "reasons")
 # What the service should reach: in single requests of hello, and decisions a second of a worker in batches.
@@ -104,7 +106,10 @@ def load(options: argparse.Namespace) -> int:
             options, servers, {path: Load(folder, bodies) for path, bodies in questions.bodies.items()}, log
         )
         rows = rounds.run()
-    print(load_table(rows) + "\n\n" + targets(rows) + "\n\n" + speed())
+    tables = "\n\n".join((load_table(rows), targets(rows), speed()))
+    print(tables)
+    if options.write_readme:
+        README.write_text(with_block(README.read_text(encoding="utf-8"), tables, "service"), encoding="utf-8")
     results = {"machine": machine(), "call_ns": call_ns(), "rows": rows}
     options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return int(any(row["errors"] or row["unlogged"] for row in rows))
@@ -250,6 +255,7 @@ def _options() -> argparse.Namespace:
         each.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured")
         each.add_argument("--seconds", type=float, default=3.0, metavar="S", help="how long, each time")
     two.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="where the results go")
+    two.add_argument("--write-readme", action="store_true", help="put the tables into README.md, too")
     three = commands.add_parser("soak", help="answer for long while the rules change")
     three.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long")
     three.add_argument("--every", type=float, default=5.0, metavar="S", help="seconds between changes")

@@ -178,7 +178,7 @@ def test_the_fastest_peer_is_the_measure() -> None:
 
 def test_writing_the_readme_twice_changes_nothing() -> None:
     """Only what stands between the markers is the benchmark's, and it is replaced, not added to."""
-    text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    text = "before\n<!-- benchmark -->\nold\n<!-- /benchmark -->\nafter\n"
     block = report.block(CELLS, FOUND, "Measured somewhere.")
 
     once = report.with_block(text, block)
