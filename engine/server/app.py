@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
 import time
@@ -67,7 +68,10 @@ def create(settings: Settings, launcher: int | None = None) -> Guard:
 
 def from_launch() -> Guard:
     """The application in a worker process, with the settings that the launcher has left; it ends with the launcher."""
-    return create(from_environment(), os.getppid())
+    guard = create(from_environment(), os.getppid())
+    gc.collect()
+    gc.freeze()  # what is loaded stays; to look for garbage in it again and again holds up those who ask
+    return guard
 
 
 def _application(handlers: Mapping[str, Mapping[str, Handler]], beside: Beside) -> falcon.asgi.App[Any, Any]:
