@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -45,6 +45,12 @@ class Live:
         """
         gate = self._gates.get(request["subject"]["type"]) or self._any
         return gate.decide(request, "full" if level == "full" else None, language)
+
+    def decider(self, level: Level, language: str) -> Callable[[Mapping[str, Any]], Decision]:
+        """`decide` for the requests of a batch; it raises the same."""
+        if level != "full" and len(self._gates) == 1:
+            return self._any.decider(language)
+        return lambda request: self.decide(request, level, language)
 
     def second(self, request: Mapping[str, Any], language: str) -> dict[str, Any]:
         """What the second engine decides, as the contract has it; raises as `decide` does."""

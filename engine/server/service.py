@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from engine import Decision, InvalidRequest
 from engine.model import Outcome
@@ -25,6 +25,7 @@ from engine.server.settings import Level
 from engine.server.shadow import Shadow
 from engine.server.telemetry import Watched
 
+Decide: TypeAlias = Callable[[Mapping[str, Any]], Decision]
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _STOPS = {"deny_on_first_deny": False, "permit_on_first_permit": True}
 # How long one request may keep the others waiting, in seconds.
@@ -57,15 +58,13 @@ class Turns:
         self._end = time.perf_counter() + seconds
         self._next = min(time.perf_counter() + _TURN, self._end)
 
-    @property
-    def is_over(self) -> bool:
+    def is_over(self, now: float) -> bool:
         """Whether the time is up."""
-        return time.perf_counter() > self._end
+        return now > self._end
 
-    @property
-    def is_due(self) -> bool:
+    def is_due(self, now: float) -> bool:
         """Whether it is the others' turn, or the time is up."""
-        return time.perf_counter() > self._next
+        return now > self._next
 
     async def pause(self) -> None:
         """Let the others have their turn."""
@@ -88,27 +87,28 @@ class Service:
     def one(self, request: Mapping[str, Any], asking: Asking) -> str:
         """The answer to one request, as JSON text; raises Problem."""
         begun = time.perf_counter()
-        decision = self._decide(request, asking)
+        decision = _decision(request, lambda each: asking.live.decide(each, asking.level, asking.language))
         self._record([Decided(None, request, decision, time.perf_counter() - begun)], asking)
         return told(decision, asking.level)
 
     async def many(self, batch: Batch, asking: Asking) -> str:
         """The answers to a batch, as JSON text; raises Problem."""
         turns, stop = Turns(self._seconds), _STOPS.get(batch.semantic)
+        decide, now = asking.live.decider(asking.level, asking.language), time.perf_counter()
         texts: list[str] = []
         decided: list[Decided] = []
         for number, request in enumerate(batch.requests):
-            begun = time.perf_counter()
-            found = self._item(request, asking)
+            begun, found = now, _item(request, decide)
             if isinstance(found, Problem):
                 texts.append(_ENCODE(error(found.status, found.detail)))
             else:
                 texts.append(told(found, asking.level))
-                decided.append(Decided(number, request, found, time.perf_counter() - begun))  # type: ignore[arg-type]
+                now = time.perf_counter()
+                decided.append(Decided(number, request, found, now - begun))  # type: ignore[arg-type]
             if stop is not None and bool(isinstance(found, Decision) and found) is stop:
                 break
-            if turns.is_due:
-                await _pause(turns)
+            if turns.is_due(now):
+                await _pause(turns, now)
         self._record(decided, asking)
         return f'{{"evaluations": [{", ".join(texts)}]}}'
 
@@ -128,27 +128,13 @@ class Service:
                 results.append(candidate.entity)
                 shown = candidate.place
             last = max(last, candidate.place)
-            if turns.is_over:
+            now = time.perf_counter()
+            if turns.is_over(now):
                 token = page.token(last)
                 break
-            if turns.is_due:
+            if turns.is_due(now):
                 await turns.pause()
         return _ENCODE(_found(results, token, page, live, kind))
-
-    def _item(self, request: Mapping[str, Any] | str, asking: Asking) -> Decision | Problem:
-        """The decision on an item of a batch, or what is wrong with the item."""
-        try:
-            return bad(request) if isinstance(request, str) else self._decide(request, asking)
-        except Problem as problem:
-            return problem
-
-    def _decide(self, request: Mapping[str, Any], asking: Asking) -> Decision:
-        try:
-            return asking.live.decide(request, asking.level, asking.language)
-        except InvalidRequest as wrong:
-            raise bad(str(wrong)) from None
-        except EngineFailure as failed:
-            raise busy(str(failed)) from None
 
     def _is_allowed(self, request: Mapping[str, Any], live: Live) -> bool:
         try:
@@ -190,8 +176,25 @@ class Service:
         self.metrics.logged(len(entries) - dropped, dropped, 0)
 
 
-async def _pause(turns: Turns) -> None:
-    if turns.is_over:
+def _item(request: Mapping[str, Any] | str, decide: Decide) -> Decision | Problem:
+    """The decision on an item of a batch, or what is wrong with the item."""
+    try:
+        return bad(request) if isinstance(request, str) else _decision(request, decide)
+    except Problem as problem:
+        return problem
+
+
+def _decision(request: Mapping[str, Any], decide: Decide) -> Decision:
+    try:
+        return decide(request)
+    except InvalidRequest as wrong:
+        raise bad(str(wrong)) from None
+    except EngineFailure as failed:
+        raise busy(str(failed)) from None
+
+
+async def _pause(turns: Turns, now: float) -> None:
+    if turns.is_over(now):
         raise busy("the batch takes too long; send smaller ones")
     await turns.pause()
 
