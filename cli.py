@@ -393,7 +393,8 @@ def serve(ctx: click.Context, /, **options: Any) -> None:
     try:
         from engine.server.launch import serve as run_service
     except ModuleNotFoundError as missing:
-        raise Usage(f"the service needs `{missing.name}`: pip install 'changegate[server]'") from None
+        package = (missing.name or "more").partition(".")[0]
+        raise Usage(f"the service needs `{package}`: pip install 'changegate[server]'") from None
     folders = tuple(map(str, _folders(ctx)))
     try:
         run_service(Settings(rules=folders, **options))

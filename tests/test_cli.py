@@ -260,3 +260,16 @@ def test_the_shipped_policy_is_found_from_any_folder(tmp_path: Path) -> None:
 def test_color_is_for_terminals_and_obeys_no_color() -> None:
     """Output that goes elsewhere has no escape codes."""
     assert "\x1b" not in run("check", *SMALL, *ASK).output
+
+
+def test_a_service_without_its_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named in one line, with the command that brings it."""
+    monkeypatch.setitem(sys.modules, "granian", None)
+    for name in [name for name in sys.modules if name.startswith(("granian.", "engine.server.launch"))]:
+        monkeypatch.delitem(sys.modules, name)
+
+    done = CliRunner().invoke(main, ["serve"])
+
+    assert (2, "changegate: the service needs `granian`: pip install 'changegate[server]'\n") == (
+        done.exit_code, done.stderr,
+    )  # fmt: skip
