@@ -22,7 +22,7 @@ from engine import Decision, open_policy
 from engine.gate import ENGINES, Gate
 from engine.model import Pack
 from engine.server.binding import Bound, bind
-from engine.server.entities import Entities, WrongEntities, read_entities
+from engine.server.entities import Entities, WrongEntities, files_of, read_entities
 from engine.values import Money, Plain
 from engine.version import version_of
 
@@ -191,8 +191,8 @@ def test_sources_say_the_same(name: str) -> None:
 
     assert KINDS == found.kinds
     assert [*KINDS["user"]] == [*found.kinds["user"]]
-    assert all(Path(file).is_file() for file in found.files)
-    assert len(sources) == len(found.files)
+    assert all(Path(file).is_file() for file in files_of(sources))
+    assert len(sources) == len(files_of(sources))
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -265,7 +265,7 @@ def test_a_file_named_twice_is_watched_once() -> None:
     Path("a.csv").write_text("id\n1\n")
     database("b.db")
 
-    assert read_entities(["a=a.csv", "b=a.csv", "c=sqlite:///b.db#users"]).files == ("a.csv",)
+    assert files_of(["a=a.csv", "b=a.csv", "c=sqlite:///b.db#users"]) == ("a.csv",)
 
 
 WRONG_TEXTS: list[tuple[str, str, str, str]] = [

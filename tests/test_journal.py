@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import logging
@@ -93,14 +92,6 @@ def test_a_line_says_everything_in_a_fixed_order(log: Journal, path: Path) -> No
         '"context":{"ip":"192.0.2.7","date":"2026-11-22"}},'
         '"decision":false,"outcome":"deny","cause":"forbidden","route":"support","rules":["a","b"],"duration_ms":0.042}\n'
     )
-
-
-def test_the_day_decided_for_is_there_where_it_is_known(log: Journal, path: Path) -> None:
-    """It stands between the rules and the duration."""
-    log.write([entry(as_of=datetime.date(2026, 11, 22))])
-    (line,) = lines(path)
-    assert list(line) == [*NAMES, "as_of", "duration_ms"]
-    assert line["as_of"] == "2026-11-22"
 
 
 def test_an_allow_is_told(log: Journal, path: Path) -> None:

@@ -16,8 +16,7 @@ def main() -> None:
     options = _options()
     application = f"benchmarks.service_hello.{options.framework}_hello:create"
     if options.server == "granian":
-        launch.APPLICATION = application
-        launch._server(Settings(port=options.port)).serve()  # noqa: SLF001 (the same settings, not a copy of them)
+        launch.server(Settings(port=options.port), application).serve()
         return
     import uvicorn  # noqa: PLC0415 (only the choice measures it)
 

@@ -17,13 +17,9 @@ def told(decision: Decision, level: Level) -> str:
         return _BARE[decision.decision]
     if level == "codes":
         return _ENCODE({"decision": decision.decision, "context": _codes(decision)})
-    text = decision.to_json()
-    allowed = "true" if decision.decision else "false"
     # The contract begins with the decision; what follows is the context.
-    return f'{{"decision": {allowed}, "context": {{{text.removeprefix(f"{{{_DECISION}{allowed}, ")}}}'
-
-
-_DECISION = '"decision": '
+    head, _, rest = decision.to_json().partition(", ")
+    return f'{head}, "context": {{{rest}}}'
 
 
 def _codes(decision: Decision) -> dict[str, object]:

@@ -19,7 +19,7 @@ from engine.server.entity import Entity, Reading, WrongEntities
 from engine.server.entity_files import read_json, read_lines, read_yaml_file
 from engine.server.entity_tables import read_csv, read_parquet, read_sql
 
-__all__ = ["Entities", "WrongEntities", "read_entities"]
+__all__ = ["Entities", "WrongEntities", "files_of", "read_entities"]
 
 Reader: TypeAlias = Callable[[str, str | None], Reading]
 _READERS: Mapping[str, Reader] = {
@@ -34,12 +34,10 @@ _TYPED = re.compile(r"([^=/\\:.#?]+)=(.+)", re.DOTALL)
 class Entities:
     """What is known of entities: `kinds[type][id]` are the properties of one, as JSON-like data.
 
-    Types and ids are in code point order; a property without a value is not there. `files` are the files that
-    they were read from, so that these can be watched; databases are not among them.
+    Types and ids are in code point order; a property without a value is not there.
     """
 
     kinds: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    files: tuple[str, ...] = ()
 
 
 def read_entities(sources: Sequence[str]) -> Entities:
@@ -49,16 +47,19 @@ def read_entities(sources: Sequence[str]) -> Entities:
     (`SQLALCHEMY-URL#table`). Raises WrongEntities.
     """
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    files: list[str] = []
     for source in sources:
         kind, where = _parts(source)
         if "://" in where:
             _gather(read_sql(where, kind), kind, found, f"the table `{where.rpartition('#')[2]}`")
         else:
             _gather(_reader(where)(where, kind), kind, found, where)
-            files.append(where)
-    ordered = {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
-    return Entities(ordered, tuple(dict.fromkeys(files)))
+    return Entities({kind: dict(sorted(found[kind].items())) for kind in sorted(found)})
+
+
+def files_of(sources: Sequence[str]) -> tuple[str, ...]:
+    """The files among the sources, so that these can be watched; databases are not among them."""
+    places = (_parts(source)[1] for source in sources)
+    return tuple(dict.fromkeys(where for where in places if "://" not in where))
 
 
 def _parts(source: str) -> tuple[str | None, str]:

@@ -1,9 +1,9 @@
 """The decision log: one line of JSON for each decision, with the operating system before its answer leaves.
 
 All entries of a call go out in one `write` to a file opened for appending. Where several processes write, they do so
-under a lock that all of them heed and that ends with the process that holds it: lines never mix. A write cut short (a full disk, a process killed in the
-middle) may leave half a line; whoever writes next, in this process or another, begins a new one. Nothing is flushed
-to the disk itself: a line outlives the process that wrote it, not the machine.
+under a lock that all of them heed and that ends with the process that holds it: lines never mix. A write cut short
+(a full disk, a process killed in the middle) may leave half a line; whoever writes next, in this process or another,
+begins a new one. Nothing is flushed to the disk itself: a line outlives the process that wrote it, not the machine.
 
 Rotation is logrotate's, by renaming: once a second the path is looked at, and opened anew if the file was renamed or
 removed. What is written within that second still goes to the renamed file, so use `delaycompress`; do not remove
@@ -42,8 +42,8 @@ class Journal:
     `policy` says what happens when it cannot be written: `fail-closed` raises JournalFailed, so that no answer
     leaves without its line; `drop` counts and goes on. `failures` counts the writes that went wrong, `dropped` the
     entries that were given up (some lines of theirs may have been written). `masks` are the paths of facts whose
-    values are left out. `is_shared` says that other processes write to the file, too. Raises ValueError for a mask that is no path, and JournalFailed where the file cannot be
-    opened under `fail-closed`.
+    values are left out. `is_shared` says that other processes write to the file, too. Raises ValueError for a mask
+    that is no path, and JournalFailed where the file cannot be opened under `fail-closed`.
     """
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import re
 import time
@@ -25,8 +24,7 @@ class Entry:
     """A decision, when and how it was made; the request is data as strict JSON has it, and stays as it is.
 
     `id` is the request's identifier, `time` in seconds since the beginning of 1970, `version` the policy's,
-    `seconds` how long deciding took. `as_of` is the day decided for, where the caller knows it: it is not read
-    from the decision, since that would work out all its texts.
+    `seconds` how long deciding took.
     """
 
     id: str
@@ -35,7 +33,6 @@ class Entry:
     request: Mapping[str, Any]
     decision: Decision
     seconds: float
-    as_of: datetime.date | None = None
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +48,6 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     cause: str
     route: str | None
     rules: tuple[str, ...]
-    as_of: datetime.date | UnsetType
     duration_ms: float
 
 
@@ -92,7 +88,6 @@ class Lines:
             decision.cause,
             decision.route,
             decision.rules,
-            entry.as_of or UNSET,
             round(entry.seconds * 1000, 3),
         )
 

@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
         settings = replace(settings, shared=shared)
         create(settings)  # whatever is wrong is said here, once, and not by every worker
         settings.to_environment()
-        _server(settings).serve()
+        server(settings).serve()
 
 
 def check_address(settings: Settings) -> None:
@@ -123,9 +123,10 @@ def _allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def _server(settings: Settings) -> MPServer:
+def server(settings: Settings, application: str = APPLICATION) -> MPServer:
+    """The server for an application, named as `module:factory`, with what the settings say of addresses and times."""
     return _Server(
-        APPLICATION,
+        application,
         factory=True,
         interface=Interfaces.ASGI,
         address=settings.host,

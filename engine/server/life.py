@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from engine.files import PackFiles, read_files
 from engine.gate import InvalidRules, day_of
-from engine.server.entities import Entities, WrongEntities, read_entities
+from engine.server.entities import Entities, WrongEntities, files_of, read_entities
 from engine.server.live import Live, go_live
 from engine.server.settings import Settings
 from engine.server.spare import Spare
@@ -37,8 +37,7 @@ class Second:
 
 def second_opinion(settings: Settings) -> Second:
     """The second engine as a service with these settings would have it; raises as Life does."""
-    packs = tuple(read_files(folder) for folder in settings.rules)
-    return Second(go_live(packs, read_entities(settings.entities), day_of(settings.as_of)))
+    return Second(go_live(_read(settings), read_entities(settings.entities), day_of(settings.as_of)))
 
 
 class Life:
@@ -55,9 +54,10 @@ class Life:
         self._spare = Spare(settings.shared)
         self._bell = Path(settings.shared) / "bell" if settings.shared else None
         self._called = _stamp(self._bell)
-        self._packs = self._read()
+        self._files = files_of(settings.entities)
+        # Before anything is read: what changes meanwhile is seen at the next look.
+        self._packs, self._stamps = self._look()
         self.live, self.is_stale = self._begin()
-        self._stamps = _stamps(self._entities)
 
     def _begin(self) -> tuple[Live, bool]:
         """The first policy, and whether it is the one that was served last, since what is there now cannot be."""
@@ -90,14 +90,16 @@ class Life:
         return self.reload()
 
     def reload(self, *, entities_too: bool = True) -> bool:
-        """Read everything anew and serve it; False, with the reason in the log, where that cannot be."""
+        """Read everything anew and serve it; False, with the reason in the log, where that cannot be.
+
+        Without `entities_too`, entities are read only if their files have changed, or could not be served before.
+        """
         with self._lock:
-            self._packs = self._read()
+            before = self._stamps
+            self._packs, self._stamps = self._look()
             try:
-                if entities_too:
-                    stamps = _stamps(self._entities)
+                if entities_too or self.is_stale or self._stamps != before:
                     self._entities = read_entities(self._settings.entities)
-                    self._stamps = stamps
                 live = self._serve(self._packs, self._entities)
             except (InvalidRules, WrongEntities) as error:
                 return self._keep(str(error))
@@ -120,7 +122,6 @@ class Life:
 
     def _keep(self, why: str) -> bool:
         LOG.error("the change is not served, the policy before it is (%s):\n%s", self.live.version, why)
-        self._stamps = _stamps(self._entities)
         self.is_stale = True
         self._reloaded(False, self.live.version)
         return False
@@ -134,19 +135,16 @@ class Life:
             return None
         now = self._look()
         if now == seen and now != (self._packs, self._stamps):
-            self.reload(entities_too=self.is_stale or now[1] != self._stamps)
+            self.reload(entities_too=False)
         return now
 
     def _look(self) -> tuple[tuple[PackFiles, ...], tuple[Stamp, ...]]:
-        return self._read(), _stamps(self._entities)
-
-    def _read(self) -> tuple[PackFiles, ...]:
-        return tuple(read_files(folder) for folder in self._settings.rules)
+        """The rules as they are, and what tells that a file of entities has changed."""
+        return _read(self._settings), tuple(map(_stamp, self._files))
 
 
-def _stamps(entities: Entities) -> tuple[Stamp, ...]:
-    """What tells that a file of entities has changed."""
-    return tuple(_stamp(file) for file in entities.files)
+def _read(settings: Settings) -> tuple[PackFiles, ...]:
+    return tuple(read_files(folder) for folder in settings.rules)
 
 
 def _stamp(file: str | Path | None) -> Stamp:

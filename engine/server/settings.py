@@ -24,7 +24,8 @@ class Settings:
     `entities` are sources as `[TYPE=]SOURCE`. `base_url` is what clients call the service. `keys` is the file of
     bearer keys; without it no key is asked for. `shadow` is the share of decisions (0 to 1) that the second
     engine decides again. `watch` is how many seconds pass between looks at the rules; 0 is never. `shared` is a
-    folder of the service's own, in which its workers leave what others of them need. Sizes are in bytes, times in seconds.
+    folder of the service's own, in which its workers leave what others of them need. Sizes are in bytes, times in
+    seconds.
     """
 
     rules: tuple[str, ...] = ("rules",)
