@@ -95,17 +95,38 @@ def _contradictions(pack: Pack) -> Iterator[Finding]:
 
 
 def _misplaced_known(pack: Pack) -> Iterator[Finding]:
-    """`known` in rules that make outcomes, or in facts that they read: more knowledge could change a definite answer."""
+    """`known` where outcomes are made, or in facts that are read there: more knowledge could change a definite answer."""
     read: dict[str, str] = {}
-    for rule in sorted(pack.rules.values(), key=lambda rule: rule.id):
-        if rule.effect.kind in VERDICTS:
-            yield from _known_in(rule.condition, rule.place, f"a rule that says `{rule.effect.kind}`")
-            # What is read already has been followed already.
-            for path in closure(pack, (path for path in rule_reads(pack, rule) if path not in read)):
-                read.setdefault(path, rule.id)
+    for rule_id, where in sorted(_deciding(pack).items()):
+        rule = pack.rules[rule_id]
+        yield from _known_in(rule.condition, rule.place, where)
+        # What is read already has been followed already.
+        for path in closure(pack, (path for path in rule_reads(pack, rule) if path not in read)):
+            read.setdefault(path, rule.id)
     for path, rule_id in sorted(read.items()):
         for condition in _conditions(pack.facts[path]) if path in pack.facts else ():
             yield from _known_in(condition, pack.facts[path].place, f"a fact that `{rule_id}` reads")
+
+
+def _deciding(pack: Pack) -> dict[str, str]:
+    """The rules that make outcomes, and those that override them, through others too; by id, in words."""
+    found = {
+        rule.id: f"a rule that says `{rule.effect.kind}`"
+        for rule in pack.rules.values()
+        if rule.effect.kind in VERDICTS
+    }
+    overriders: dict[str, list[str]] = {}
+    for rule in pack.rules.values():
+        for other in rule.overrides:
+            overriders.setdefault(other, []).append(rule.id)
+    waiting = list(found)
+    while waiting:
+        overridden = waiting.pop()
+        for rule_id in overriders.get(overridden, ()):
+            if rule_id not in found:
+                found[rule_id] = f"a rule that overrides `{overridden}`"
+                waiting.append(rule_id)
+    return found
 
 
 def _known_in(condition: Condition, place: Place, where: str) -> Iterator[Finding]:

@@ -109,6 +109,8 @@ class Drawing:
         self.random = random
         self.facts: dict[str, Drawn] = {}
         self.readings: dict[str, tuple[str, ...]] = {}
+        # The rules, by number, that make outcomes or override such.
+        self.deciding: set[int] = set()
 
     def chance(self, probability: float) -> bool:
         """True with the probability given (and False in the least example)."""
@@ -418,16 +420,19 @@ def rule(draw: Drawing, number: int, acts: Mapping[str, Data]) -> Data:
     routes = [one for one in reach if one.type == _ROUTE and not one.tainted and one.path != "context.route"]
     kinds = ["deny", "allow", "allow", "allow", "defer", "deny", "oblige", "advise", "guide"]
     kind = draw.random.choice(["only_by", *kinds] if "context.route" in draw.facts else kinds)
-    decides = kind not in ("oblige", "advise", "guide")
+    overridden = draw.some(range(number), 2) if number and draw.chance(0.35) else []
+    decides = kind not in ("oblige", "advise", "guide") or not draw.deciding.isdisjoint(overridden)
+    if decides:
+        draw.deciding.add(number)
     usable = [one for one in reach if not (decides and one.tainted)]
     found = {
         "id": f"r{number}",
         "actions": chosen,
         **draw.guarded(usable, presence=not decides, always=0.3 if kind == "allow" else 0.05),
     }
-    found[kind] = effect(draw, kind, reach, routes)
-    if number and draw.chance(0.35):
-        found["overrides"] = [f"r{other}" for other in draw.some(range(number), 2)]
+    found[kind] = effect(draw, kind, reach, routes, usable)
+    if overridden:
+        found["overrides"] = [f"r{other}" for other in overridden]
     if draw.chance(0.15):
         found["from"] = draw.random.choice(["2026-11-22", "2026-11-23", "2024-02-29"])
     if draw.chance(0.15):
@@ -442,8 +447,8 @@ def _reachable(path: str, chosen: Sequence[str], acts: Mapping[str, Data]) -> bo
     return namespace != "action" or all(name in acts[action]["properties"] for action in chosen)
 
 
-def effect(draw: Drawing, kind: str, reach: Sequence[Drawn], routes: Sequence[Drawn]) -> Any:
-    """What a rule says, with placeholders."""
+def effect(draw: Drawing, kind: str, reach: Sequence[Drawn], routes: Sequence[Drawn], usable: Sequence[Drawn]) -> Any:
+    """What a rule says, with placeholders; a deadline is one of the `usable` facts."""
     named = " ".join(f"{{{one.path}}}" for one in draw.some(reach, 2, 0))
     text = f"About {named}." if named else "Plainly."
     found: Data = {"text": text}
@@ -454,7 +459,7 @@ def effect(draw: Drawing, kind: str, reach: Sequence[Drawn], routes: Sequence[Dr
             literal = draw.random.choice(ROUTES)
             found["route"] = f"${draw.random.choice(routes).path}" if routes and draw.chance(0.5) else literal
         case "oblige":
-            days = [one.path for one in reach if one.type.kind == "date"]
+            days = [one.path for one in usable if one.type.kind == "date"]
             found["due"] = draw.random.choice(["before", "after"])
             found["deadline"] = f"${draw.random.choice(days)}" if days and draw.chance(0.6) else "soon"
         case "guide":

@@ -398,6 +398,7 @@ RULES = [
     ("known in a deny", rule("deny: A., when: {book.pages: {known: false}}"), "known-not-allowed"),
     ("known in a defer", rule("defer: A., when: {book.pages: {known: true}}"), "known-not-allowed"),
     ("known in an exception", rule("deny: A., unless: {book.pages: {known: false}}"), "known-not-allowed"),
+    ("known in a duty that overrides a deny", "rules: [{id: a, actions: [lend], deny: A.}, {id: b, actions: [lend], when: {book.pages: {known: false}}, oblige: {text: B.}, overrides: [a]}]", "known-not-allowed"),
     ("known in a fact that a deny reads", "  book.x: {type: boolean, derived: {when: {book.pages: {known: true}}}}\n" + rule("deny: A., when: {book.x: true}"), "known-not-allowed"),
     ("known in a default that a deny reads", "  book.x: {type: integer, default: [{when: {book.pages: {known: true}}, value: 1}]}\n" + rule("deny: A., when: {book.x: 1}"), "known-not-allowed"),
     ("a reading that is always known", "readings: {r: {asks: R?, options: {a: A.}, chosen: a}}\n" + when("{reading.r: {known: true}}"), "wrong-operator:2"),
