@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any as Anything
+from typing import Protocol
 
 from engine.condition import SEVERAL, All, Any, Compare, Condition, Fact, Not, Operand, Presence
 from engine.judge import Judgment, route_test
@@ -59,65 +60,123 @@ class Explained:
         }
 
 
-def explain(rules: ActionRules, judgment: Judgment) -> tuple[Explained, ...]:
-    """Every rule of the action, by id, explained in the situation that was judged."""
-    return tuple(_explained(rule, rules, judgment) for rule in rules.rules)
+class Saying(Protocol):
+    """How the nodes of explanations are told: as their authors wrote them, or in words (`engine.prose_spoken`)."""
+
+    def test(self, condition: Compare | Presence, /) -> str:
+        """A single test."""
+
+    def head(self, condition: All | Any | Not, /) -> str:
+        """What the terms of a combinator stand below."""
+
+    def means(self, path: str, /) -> str:
+        """What the condition of a derived fact stands below."""
+
+    def when(self, fact: FactDeclaration, value: Operand, /) -> str:
+        """What the condition of one of a fact's possible values stands below."""
+
+    def reckoned(self, path: str, arithmetic: Arithmetic, /) -> str:
+        """How a fact is worked out."""
+
+    def state(self, path: str, state: State, /) -> str:
+        """The state of a fact in a few words."""
 
 
-def _explained(rule: Rule, rules: ActionRules, judgment: Judgment) -> Explained:
-    situation = judgment.situation
-    steps = [_step(rule.condition, situation)]
+def explain(rules: ActionRules, judgment: Judgment, saying: Saying | None = None) -> tuple[Explained, ...]:
+    """Every rule of the action, by id, explained in the situation that was judged; told as written unless said otherwise."""
+    teller = _Teller(judgment.situation, saying or AS_WRITTEN)
+    return tuple(_explained(rule, rules, judgment, teller) for rule in rules.rules)
+
+
+def _explained(rule: Rule, rules: ActionRules, judgment: Judgment, teller: _Teller) -> Explained:
+    steps = [teller.step(rule.condition)]
     if rule.effect.kind == "only_by":
-        steps.append(_step(route_test(rule.effect, situation), situation))
+        steps.append(teller.step(route_test(rule.effect, judgment.situation)))
     overriders = tuple(other for other in rules.overriders.get(rule.id, ()) if judgment.applies[other] is not False)
     return Explained(rule, judgment.applies[rule.id], tuple(steps), overriders)
 
 
-def _step(condition: Condition, situation: Situation) -> Step:
-    holds = truth(condition, situation.state)
-    match condition:
-        case Compare():
-            values = {path: tell(situation.state(path)) for path in condition.facts()}
-            return Step(say(condition), holds, values, tuple(_definitions(condition.facts(), situation)))
-        case Presence(path):
-            return Step(
-                say(condition), holds, {path: tell(situation.state(path))}, tuple(_definitions((path,), situation))
-            )
-        case All(terms):
-            return Step("all of" if terms else "always", holds, {}, tuple(_step(term, situation) for term in terms))
-        case Any(terms):
-            return Step("any of", holds, {}, tuple(_step(term, situation) for term in terms))
-        case Not(term):
-            below = term.terms if isinstance(term, Any) else (term,)
-            return Step("none of", holds, {}, tuple(_step(each, situation) for each in below))
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Makes the steps of one situation."""
+
+    situation: Situation
+    saying: Saying
+
+    def step(self, condition: Condition) -> Step:
+        """The condition and what is below it."""
+        holds = truth(condition, self.situation.state)
+        match condition:
+            case Compare() | Presence():
+                paths = tuple(condition.facts()) if isinstance(condition, Compare) else (condition.path,)
+                return Step(self.saying.test(condition), holds, self._values(paths), tuple(self._definitions(paths)))
+            case All(terms) | Any(terms) | Not(Any(terms)):
+                return Step(self.saying.head(condition), holds, {}, tuple(map(self.step, terms)))
+            case Not(term):
+                return Step(self.saying.head(condition), holds, {}, (self.step(term),))
+
+    def _values(self, paths: Iterable[str]) -> dict[str, str]:
+        return {path: self.saying.state(path, self.situation.state(path)) for path in paths}
+
+    def _definitions(self, paths: Iterable[str]) -> Iterator[Step]:
+        """How the derived facts among the paths come about, where the request does not give them."""
+        for path in dict.fromkeys(paths):
+            fact = self.situation.pack.facts.get(path)
+            if fact is not None and path not in self.situation.given and fact.derived is not None:
+                yield from self._derivation(fact)
+
+    def _derivation(self, fact: FactDeclaration) -> Iterator[Step]:
+        match fact.derived:
+            case Arithmetic(_, operands) as arithmetic:
+                known = isinstance(self.situation.state(fact.path), Known)
+                values = self._values(operand.path for operand in operands if isinstance(operand, Fact))
+                yield Step(self.saying.reckoned(fact.path, arithmetic), True if known else None, values)
+            case tuple() as choices:
+                for choice in choices:
+                    step = self.step(choice.condition)
+                    yield Step(self.saying.when(fact, choice.value), step.holds, {}, (step,))
+            case None:
+                return
+            case condition:
+                step = self.step(condition)
+                yield Step(self.saying.means(fact.path), step.holds, {}, (step,))
 
 
-def _definitions(paths: Anything, situation: Situation) -> Iterator[Step]:
-    """How the derived facts among the paths come about, where the request does not give them."""
-    for path in dict.fromkeys(paths):
-        fact = situation.pack.facts.get(path)
-        if fact is not None and path not in situation.given and fact.derived is not None:
-            yield from _derivation(fact, situation)
+class AsWritten:
+    """Tells conditions as their authors wrote them."""
+
+    def test(self, condition: Compare | Presence) -> str:
+        """A single test: path, operator, right-hand side."""
+        return say(condition)
+
+    def head(self, condition: All | Any | Not) -> str:
+        """The combinator."""
+        match condition:
+            case All(terms):
+                return "all of" if terms else "always"
+            case Any():
+                return "any of"
+            case Not():
+                return "none of"
+
+    def means(self, path: str) -> str:
+        """The path of the fact."""
+        return f"{path} means"
+
+    def when(self, fact: FactDeclaration, value: Operand) -> str:
+        """The path of the fact and the value."""
+        return f"{fact.path} is {_operand(value)} when"
+
+    def reckoned(self, path: str, arithmetic: Arithmetic) -> str:
+        """The operation with its operands."""
+        return f"{path} = {arithmetic.operation}({', '.join(map(_operand, arithmetic.operands))})"
+
+    def state(self, path: str, state: State) -> str:  # noqa: ARG002
+        """The value, or what is known of it."""
+        return tell(state)
 
 
-def _derivation(fact: FactDeclaration, situation: Situation) -> Iterator[Step]:
-    match fact.derived:
-        case Arithmetic(operation, operands):
-            values = {
-                operand.path: tell(situation.state(operand.path)) for operand in operands if isinstance(operand, Fact)
-            }
-            known = isinstance(situation.state(fact.path), Known)
-            says = f"{fact.path} = {operation}({', '.join(map(_operand, operands))})"
-            yield Step(says, True if known else None, values)
-        case tuple() as choices:
-            for choice in choices:
-                step = _step(choice.condition, situation)
-                yield Step(f"{fact.path} is {_operand(choice.value)} when", step.holds, {}, (step,))
-        case None:
-            return
-        case condition:
-            step = _step(condition, situation)
-            yield Step(f"{fact.path} means", step.holds, {}, (step,))
+AS_WRITTEN = AsWritten()
 
 
 def say(condition: Compare | Presence) -> str:

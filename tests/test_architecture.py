@@ -28,6 +28,8 @@ DOORS = {
     "duckdb": {"server.entity_tables"},
     "sqlalchemy": {"server.entity_tables"},
     "httpx": {"client"},
+    "jinja2": {"book.render"},
+    "markupsafe": {"book.render"},
 }
 AUTHOR_SIDE = {
     "load",
@@ -63,6 +65,11 @@ DECISION_SIDE = {
     "explain",
     "lower",
     "phrases",
+    "prose",
+    "prose_names",
+    "prose_pieces",
+    "prose_spoken",
+    "prose_words",
     "emit",
     "grid",
     "program",
@@ -92,10 +99,10 @@ REVIEW_SIDE = {
     "verify",
 }
 KEEPING_SIDE = {"files", "later", "codec", "cache", "schema"}
-FRONT_ENDS = ("cli", "engine.server", "engine.client")
+FRONT_ENDS = ("cli", "engine.book", "engine.server", "engine.client")
 HEAVY = (
     "yaml", "jsonschema", "durable", "babel", "z3", "duckdb", "sqlalchemy", "falcon", "granian", "httpx", "click",
-    "prometheus_client", "opentelemetry",
+    "prometheus_client", "opentelemetry", "jinja2", "markupsafe",
 )  # fmt: skip
 
 
@@ -142,13 +149,21 @@ def test_each_third_party_package_enters_through_one_module(package: str) -> Non
 
 
 def test_nobody_imports_a_front_end() -> None:
-    """The engine works without its command line, its service and its client; only the first starts the second."""
+    """The engine works without its command line, its book, its service and its client; the workbench shows the book."""
     inside = {
-        module: names for module, names in IMPORTS.items() if not module.startswith(("server.", "cli", "__init__"))
+        module: names
+        for module, names in IMPORTS.items()
+        if not module.startswith(("book.", "server.", "cli", "__init__"))
     }
 
     assert not {module for module, names in inside.items() if any(name.startswith(FRONT_ENDS) for name in names)}
     assert not {module for module, names in IMPORTS.items() if "cli" in names}
+    shows = {
+        module
+        for module in IMPORTS
+        if module.startswith("server.") and any(name.startswith("book.") for name in _own(module))
+    }
+    assert shows <= {"server.bench_book"}
 
 
 @pytest.mark.parametrize("module", sorted(DECISION_SIDE | KEEPING_SIDE))
