@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EXITS = {"allow": 0, "deny": 1, "indeterminate": 3}
 BAD_INPUT, DISAGREE, INTERRUPTED = 2, 4, 130
 BOTH = "both"
+_EXTRAS = {"server": "service", "book": "book"}
 FIRST: Engine = "compiled"
 SECOND: Engine = "rete"
 
@@ -381,6 +382,56 @@ def _language(gate: Gate, locale: str | None) -> str:
 
 
 @main.command()
+@click.option(
+    "-o",
+    "--output",
+    "output",
+    required=True,
+    metavar="DIR",
+    help="The folder of the book: new, empty, or an older book.",
+)
+@click.option(
+    "--since",
+    "older",
+    multiple=True,
+    metavar="DIR",
+    help="An older pack to tell the changes from; repeat it to stack packs.",
+)
+@click.option("--as-of", metavar="DATE", help="The day of the book. [default: the day that the pack's cases name]")
+@rules_option
+@click.pass_context
+def book(ctx: click.Context, output: str, older: tuple[str, ...], as_of: str | None) -> None:
+    """Write the rule book: a web site for reviewers that needs no server. The same rules give the same book."""
+    try:
+        from engine.book.contents import Contents, book_day
+        from engine.book.pages import Book
+        from engine.book.site import NotWritten, check_folder, write
+    except ModuleNotFoundError as missing:
+        raise _not_installed("book", missing) from None
+    folders = _folders(ctx)
+    day = as_of or book_day(_open(folders, cache=False).pack).isoformat()
+    gates = [_open(folders[: layer + 1], day, cache=False) for layer in range(len(folders))]
+    before = _open(list(older), day, cache=False) if older else None
+    try:
+        check_folder(output)
+        with _counting(len(gates[-1].pack.cases) + len(gates[-1].pack.actions), "deciding") as bar:
+            contents = Contents(gates, folders, before)
+            contents.work_out(lambda: bar.update(1))
+        made = Book(contents)
+        with _counting(len(made.paths), "pages") as bar:
+            count = write(made, output, lambda: bar.update(1))
+    except NotWritten as error:
+        raise Usage(str(error)) from None
+    click.echo(f"{count} files in {output}; open {Path(output) / 'index.html'}")
+
+
+def _not_installed(extra: str, missing: ModuleNotFoundError) -> Usage:
+    """What to say where a package of an extra is missing."""
+    package = (missing.name or "more").partition(".")[0]
+    return Usage(f"the {_EXTRAS[extra]} needs `{package}`: pip install 'changegate[{extra}]'")
+
+
+@main.command()
 @rules_option
 @service_options
 @click.pass_context
@@ -393,8 +444,7 @@ def serve(ctx: click.Context, /, **options: Any) -> None:
     try:
         from engine.server.launch import serve as run_service
     except ModuleNotFoundError as missing:
-        package = (missing.name or "more").partition(".")[0]
-        raise Usage(f"the service needs `{package}`: pip install 'changegate[server]'") from None
+        raise _not_installed("server", missing) from None
     folders = tuple(map(str, _folders(ctx)))
     try:
         run_service(Settings(rules=folders, **options))

@@ -133,6 +133,15 @@ def _date(date: datetime.date, language: str) -> str:
     return format_date(date, format="long", locale=_locale(language))
 
 
+def language_name(language: str) -> str:
+    """The name of a language in itself: `svenska` for `sv`; the code where nobody knows it."""
+    return _locale(language).get_display_name() or language if _is_known(language) else language
+
+
+def _is_known(language: str) -> bool:
+    return language == BASE or _locale(language) != _locale(BASE)
+
+
 @lru_cache(maxsize=64)
 def _locale(language: str) -> Locale:
     from babel import Locale, UnknownLocaleError
