@@ -66,9 +66,9 @@ def service(*packs: str, entities: str = "certification", **settings: Any) -> It
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Client]:
-    """A client of a service with these settings, which ends with it."""
-    application = create(settings)
+def serving(settings: Settings, **parts: Any) -> Iterator[Client]:
+    """A client of a service with these settings and parts of its own (as `create` has them), which ends with it."""
+    application = create(settings, **parts)
     with asyncio.Runner() as runner:
         life = runner.run(_begin(application))
         yield Client(application, runner)

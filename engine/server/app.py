@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import falcon
 import falcon.asgi
@@ -32,13 +32,17 @@ from engine.server.shadow import Shadow
 from engine.server.telemetry import telemetry
 from engine.texts import language_for
 
+if TYPE_CHECKING:
+    from engine.server.bench import BookOf
+
 LOG = logging.getLogger("changegate")
 
 
-def create(settings: Settings, launcher: int | None = None) -> Guard:
+def create(settings: Settings, launcher: int | None = None, book_of: BookOf | None = None) -> Guard:
     """The application that answers as the settings say; it ends this process when that of the launcher has ended.
 
-    Raises InvalidRules, WrongEntities, WrongKeys, JournalFailed or ValueError where it could not answer.
+    `book_of` makes the book of the workbench. Raises InvalidRules, WrongEntities, WrongKeys, JournalFailed or ValueError
+    where it could not answer.
     """
     metrics, traces = Metrics(), telemetry()
     keys = read_keys(settings.keys) if settings.keys else None
@@ -49,7 +53,7 @@ def create(settings: Settings, launcher: int | None = None) -> Guard:
     _warn_of_masks(settings, life)
     service = Service(life, metrics, journal, shadow, settings.max_seconds)
     front = Front(settings, service, keys)
-    handlers = addresses(front)
+    handlers = {**addresses(front), **_workbench(front, book_of)}
     beside = Beside(settings, service, journal, shadow, traces, launcher)
     guard = Guard(
         _application(handlers, beside),
@@ -74,6 +78,25 @@ def from_launch() -> Guard:
     return guard
 
 
+def _workbench(front: Front, book_of: BookOf | None) -> dict[str, dict[str, Handler]]:
+    """The addresses of the workbench, if it is wanted; what it needs is loaded for it alone."""
+    if not (front.settings.workbench or front.settings.workbench_anywhere):
+        return {}
+    from engine.server.bench import workbench  # noqa: PLC0415
+
+    return workbench(front, book_of or _books())
+
+
+def _books() -> BookOf:
+    """What makes the book; raises ValueError where what that needs is not installed."""
+    try:
+        from engine.server.bench_book import open_book  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "more").partition(".")[0]
+        raise ValueError(f"the workbench needs `{package}`: pip install 'changegate[book]'") from None
+    return open_book
+
+
 def _application(handlers: Mapping[str, Mapping[str, Handler]], beside: Beside) -> falcon.asgi.App[Any, Any]:
     application = falcon.asgi.App(media_type=JSON, middleware=[beside])
     for path, methods in handlers.items():
@@ -92,9 +115,9 @@ class _Resource:
             setattr(self, f"on_{method.lower()}", self._responder(handler))
 
     def _responder(self, handler: Handler) -> Callable[[Request, Response], Awaitable[None]]:
-        async def respond(req: Request, resp: Response) -> None:
+        async def respond(req: Request, resp: Response, **_parts: str) -> None:
             answer = await handler(req.scope[CALL])
-            resp.data, resp.content_type = answer.body, answer.media
+            resp.data, resp.content_type, resp.status = answer.body, answer.media, answer.status
             for name, value in answer.headers.items():
                 resp.set_header(name, value)
 

@@ -13,7 +13,7 @@ JSON = "application/json"
 
 
 class Call(NamedTuple):
-    """A request: its headers (names in small letters), its whole body, and its identifier.
+    """A request: its headers (names in small letters), its whole body, its identifier, and its path.
 
     `live` is the policy that it sees from beginning to end; `span` hears what is decided.
     """
@@ -23,6 +23,7 @@ class Call(NamedTuple):
     identifier: str
     live: Live
     span: Watched
+    path: str
 
     def header(self, name: bytes) -> str | None:
         """The value of a header, by its name in small letters; None if it was not sent."""
@@ -31,11 +32,12 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is answered, with status 200: a body, its media type, and headers of its own."""
+    """What is answered: a body, its media type, headers of its own (one replaces the guard's of that name), and a status."""
 
     body: bytes
     media: str = JSON
     headers: Mapping[str, str] = MappingProxyType({})
+    status: int = 200
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]

@@ -41,6 +41,9 @@ _OPTIONS = (
     _option("--log-request", "log_request", "What the log keeps of a request.", type=click.Choice(get_args(LogRequest))),
     _option("--log-mask", "log_mask", "A fact whose value the log must not show, such as subject.id or subject.*. May be "
             "repeated.", multiple=True, metavar="PATH"),
+    _option("--workbench", "workbench", "Add the rule book and the workbench, for browsers on this machine.", is_flag=True),
+    _option("--workbench-anywhere", "workbench_anywhere", "Add them for everybody who can reach the service.",
+            is_flag=True),
     _option("--shadow", "shadow", "The share of decisions that the second engine decides again, 0 to 1.",
             type=click.FloatRange(0, 1)),
     _option("--watch", "watch", "How many seconds pass between looks at the rules; 0 is never.",

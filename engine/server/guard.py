@@ -20,7 +20,7 @@ from engine.server.life import Life
 from engine.server.live import Live
 from engine.server.metrics import Metrics
 from engine.server.problems import MEDIA_TYPE, Problem, busy
-from engine.server.telemetry import Telemetry, Watched
+from engine.server.telemetry import Headers, Telemetry, Watched
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -103,13 +103,13 @@ class Guard:
             out.take_id(headers.get(b"x-request-id", b""))
             self._admit()
             body = await self._body(headers.get(b"content-length", b"0"), receive)
-            call = Call(headers, body, out.identifier, live, span)
+            call = Call(headers, body, out.identifier, live, span, scope["path"])
             handlers = self._direct.get(scope["path"])
             if handlers is not None and scope["method"] in handlers:
                 await out.answer(await handlers[scope["method"]](call))
             else:
                 scope[CALL] = call
-                await self._application(scope, _once(body, receive), out.send)
+                await self._application(scope, _once(body, receive), out.hand_on)
         except Problem as problem:
             await out.problem(problem)
         except Exception:
@@ -177,20 +177,18 @@ class _Outgoing:
         if given:
             self.identifier = given.decode("ascii")
 
-    async def send(self, message: Message) -> None:
-        """Hand a message of the application on."""
+    async def hand_on(self, message: Message) -> None:
+        """Hand a message of the application on; what it says of its own security stands (two policies would both hold)."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
-            spent = f"total;dur={self.seconds * 1000:.3f}".encode("ascii")
-            message["headers"] = [
-                *message["headers"], *SECURITY, (b"changegate-policy-version", self._version),
-                (b"server-timing", spent), (b"x-request-id", self.identifier.encode("ascii")),
-            ]  # fmt: skip
-        await self._send(message)
+            named = {name for name, _ in message["headers"]}
+            security = [pair for pair in SECURITY if pair[0] not in named]
+            await self._begin(message["status"], message["headers"], security)
+        else:
+            await self._send(message)
 
     async def answer(self, answer: Answer) -> None:
         """Say what was found."""
-        await self._say(200, answer.body, answer.media, answer.headers)
+        await self._say(answer.status, answer.body, answer.media, answer.headers)
 
     async def problem(self, problem: Problem) -> None:
         """Say what is wrong, unless an answer has begun."""
@@ -200,8 +198,17 @@ class _Outgoing:
     async def _say(self, status: int, body: bytes, media: str, headers: Mapping[str, str]) -> None:
         raw = [(b"content-type", media.encode("ascii")), (b"content-length", b"%d" % len(body))]
         raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._begin(status, raw)
         await self._send({"type": "http.response.body", "body": body})
+
+    async def _begin(self, status: int, headers: Headers, security: Headers = SECURITY) -> None:
+        self.status = status
+        spent = f"total;dur={self.seconds * 1000:.3f}".encode("ascii")
+        every = [
+            *headers, *security, (b"changegate-policy-version", self._version),
+            (b"server-timing", spent), (b"x-request-id", self.identifier.encode("ascii")),
+        ]  # fmt: skip
+        await self._send({"type": "http.response.start", "status": status, "headers": every})
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

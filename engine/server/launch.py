@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import resource
 import socket
@@ -19,7 +18,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from engine.server.app import create
-from engine.server.settings import Settings
+from engine.server.settings import Settings, is_loopback
 
 APPLICATION = "engine.server.app:from_launch"
 # A client that does not finish its headers within this time, in milliseconds, is hung up on.
@@ -66,10 +65,24 @@ def check_address(settings: Settings) -> None:
             raise NotServed(f"`{file}` is no file; name the PEM file that TLS needs")
     if settings.certificate and settings.private_key:
         _check_certificate(settings.certificate, settings.private_key)
-    if not (settings.certificate or settings.insecure_behind_proxy or _is_loopback(settings.host)):
+    if not (settings.certificate or settings.insecure_behind_proxy or is_loopback(settings.host)):
         raise NotServed(
             f"`{settings.host}` can be reached from other machines: give `--tls-certificate` and `--tls-key`, or say "
             "`--insecure-behind-proxy` if a proxy on the way speaks TLS"
+        )
+    _check_workbench(settings)
+
+
+def _check_workbench(settings: Settings) -> None:
+    """Whether the workbench may be there: it shows all rules to whoever can reach it, and knows no keys."""
+    if not (settings.workbench or settings.workbench_anywhere):
+        return
+    if settings.keys:
+        raise NotServed("the workbench knows no keys: leave out `--keys`, or serve it without the workbench")
+    if not (settings.workbench_anywhere or is_loopback(settings.host)):
+        raise NotServed(
+            f"`{settings.host}` can be reached from other machines, and the workbench shows all rules: say "
+            "`--workbench-anywhere` if everybody there may read them"
         )
 
 
@@ -94,15 +107,6 @@ def _check_port(settings: Settings) -> None:
         raise NotServed(
             f"cannot listen at {settings.host}, port {settings.port}: {reason}; choose with `--host` and `--port`"
         ) from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class _Server(MPServer):

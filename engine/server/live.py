@@ -17,7 +17,7 @@ from engine.files import PackFiles
 from engine.gate import open_files
 from engine.model import Pack
 from engine.request import InvalidRequest
-from engine.server.binding import bind
+from engine.server.binding import Bound, bind
 from engine.server.entities import Entities
 from engine.server.settings import Level
 
@@ -25,9 +25,13 @@ LOG = logging.getLogger("changegate")
 
 
 class Live:
-    """A policy that answers requests, for each type of subject with the entities of that type."""
+    """A policy that answers requests, for each type of subject with the entities of that type.
 
-    def __init__(self, gates: Mapping[str | None, Gate], entities: Entities) -> None:
+    `files` are what it was made of.
+    """
+
+    def __init__(self, gates: Mapping[str | None, Gate], entities: Entities, files: Sequence[PackFiles]) -> None:
+        self.files = tuple(files)
         self._gates = gates
         self._any = gates[None]
         self.pack: Pack = self._any.pack
@@ -37,6 +41,10 @@ class Live:
         # The language that the policy itself is written in.
         self.own_language = self._any.language(None) or self.pack.languages[0]
         self.language = lru_cache(maxsize=256)(self._language)
+
+    def gate(self, subject_type: str | None) -> Gate:
+        """The policy for subjects of a type: the same one for all types of which no entities are known."""
+        return self._gates.get(subject_type) or self._any
 
     def decide(self, request: Mapping[str, Any], level: Level, language: str) -> Decision:
         """The decision on a request that AuthZEN admits, so far explained as the level asks.
@@ -79,13 +87,25 @@ def go_live(packs: Sequence[PackFiles], entities: Entities, as_of: datetime.date
     """The live policy in these files; raises InvalidRules, WrongEntities."""
     gate = open_files(packs, as_of, cache=True)
     if not entities.kinds:
-        return Live({None: gate}, entities)
+        return Live({None: gate}, entities, packs)
     bound = bind(gate.pack, entities, gate.version)
     for warning in bound.warnings:
         LOG.warning("%s", warning)
     for kind, names in bound.unused.items():
         LOG.info("no fact of the policy is told by these properties of the type `%s`: %s", kind, ", ".join(names))
-    return Live({kind: Gate(pack, as_of, version=bound.version) for kind, pack in bound.packs.items()}, entities)
+    return _live(bound, as_of, packs)
+
+
+def bound_to(gate: Gate, entities: Entities, files: Sequence[PackFiles]) -> Live:
+    """An open policy with entities, as if it were live, and nothing said of it in the log; raises WrongEntities."""
+    if not entities.kinds:
+        return Live({None: gate}, entities, files)
+    return _live(bind(gate.pack, entities, gate.version), gate.as_of, files)
+
+
+def _live(bound: Bound, as_of: datetime.date | None, files: Sequence[PackFiles]) -> Live:
+    gates = {kind: Gate(pack, as_of, version=bound.version) for kind, pack in bound.packs.items()}
+    return Live(gates, bound.entities, files)
 
 
 def _liked(accepted: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -22,7 +23,8 @@ class Settings:
     """The settings of a service; everything is plain data, so that worker processes can be given it.
 
     `entities` are sources as `[TYPE=]SOURCE`. `base_url` is what clients call the service. `keys` is the file of
-    bearer keys; without it no key is asked for. `shadow` is the share of decisions (0 to 1) that the second
+    bearer keys; without it no key is asked for. `workbench` adds the rule book and the workbench, for clients on this
+    machine alone; `workbench_anywhere` adds them for everybody who can reach the service. `shadow` is the share of decisions (0 to 1) that the second
     engine decides again. `watch` is how many seconds pass between looks at the rules; 0 is never. `shared` is a
     folder of the service's own, in which its workers leave what others of them need. Sizes are in bytes, times in
     seconds.
@@ -42,6 +44,8 @@ class Settings:
     log_policy: LogPolicy = "fail-closed"
     log_request: LogRequest = "whole"
     log_mask: tuple[str, ...] = ()
+    workbench: bool = False
+    workbench_anywhere: bool = False
     shadow: float = 0.0
     watch: float = 1.0
     max_body: int = 1024 * 1024
@@ -64,6 +68,16 @@ class Settings:
     def to_environment(self) -> None:
         """Leave the settings to the worker processes that will be started."""
         os.environ[VARIABLE] = json.dumps(asdict(self))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host (a name, or an address with or without its brackets) can be reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def from_environment() -> Settings:
