@@ -65,10 +65,15 @@ def in_reading_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Help that names the nearest known words, or `otherwise` where none is near."""
-    names = sorted(known)
-    near = difflib.get_close_matches(word[:100], names, n=2, cutoff=0.6)
-    near = near or [name for name in names if len(word) > 2 and word in name][:2]
+    near = _near(word, tuple(sorted(known)))
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else otherwise
+
+
+# While a file cannot be read, many rules lack the same few names, and each search takes a while.
+@lru_cache(maxsize=256)
+def _near(word: str, names: tuple[str, ...]) -> list[str]:
+    near = difflib.get_close_matches(word[:100], names, n=2, cutoff=0.6)
+    return near or [name for name in names if len(word) > 2 and word in name][:2]
 
 
 def one_of(words: Iterable[str], limit: int = 12) -> str:

@@ -111,6 +111,27 @@ def test_python_examples_run(code: str, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out
 
 
+SHELL = re.findall(
+    r"\bchangegate ([a-z].*?)(?= && |$)", "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("command", SHELL)
+def test_commands_that_are_not_run_here_could_be(command: str) -> None:
+    """What the README tells to type has commands and options that there are."""
+    name, *args = shlex.split(command)
+    with click.Context(main) as parent:
+        main.commands[name].make_context(name, args, parent=parent)
+
+
+def test_pictures_are_there() -> None:
+    """Each picture that the README shows lies where it says."""
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", TEXT)
+
+    assert len(pictures) > 3
+    assert all((ROOT / picture).is_file() for picture in pictures)
+
+
 def test_operators_effects_and_types_of_the_language_page_are_the_engine_s() -> None:
     """The page leaves nothing out."""
     from engine.condition import OPERATORS

@@ -14,6 +14,7 @@ from typing import Any
 from engine.book.axes import Axis, Point
 from engine.book.ground import Ground
 from engine.book.trial import OPEN_CAUSES, Asking, Trial, bases, best
+from engine.decision import Decision
 from engine.gate import Gate
 from engine.model import Case, FactDeclaration
 from engine.request import from_paths
@@ -104,14 +105,17 @@ class _Cells:
         """The cell where a row and a column meet."""
         told = self._ask(row.sample, column.sample)
         settled = told.cause not in OPEN_CAUSES and all(
-            self._follows(told.outcome, row, column, route) for route in self._routes
+            self._follows(told, row, column, route) for route in self._routes
         )
         return Cell(told.outcome, told.cause, told.route, told.rules, settled)
 
-    def _follows(self, outcome: str, row: Point, column: Point, route: tuple[str, ...]) -> bool:
+    def _follows(self, told: Decision, row: Point, column: Point, route: tuple[str, ...]) -> bool:
         """Whether the outcome is already certain when, by a route, only the two facts are known."""
-        told = self._ask_alone(row.sample, column.sample, *route)
-        return told.outcome == outcome and told.cause not in OPEN_CAUSES
+        values = (row.sample, column.sample, *route)
+        if self._ask_alone.leaves_open(told.cause, *values):
+            return False
+        alone = self._ask_alone(*values)
+        return alone.outcome == told.outcome and alone.cause not in OPEN_CAUSES
 
 
 def _merged(rows: Iterable[Row]) -> list[Row]:
