@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -199,6 +200,16 @@ HOSTILE_PACK = {
 }  # fmt: skip
 
 
+GERMAN = """
+policy: {name: fahrt, title: Fahrt, languages: [de]}
+actions: {fahren: {title: Fahren, resource: bus}}
+facts: {bus.karte: {type: boolean, description: Ob eine Karte da ist.}}
+rules:
+  - {id: nicht-ohne-karte, title: Nicht ohne Karte, actions: [fahren], when: {bus.karte: false}, deny: Bitte die Karte vorzeigen.}
+  - {id: mit-karte, actions: [fahren], when: {bus.karte: true}, allow: Gute Fahrt.}
+"""
+
+
 def test_a_hostile_pack_is_told_and_not_obeyed(tmp_path: Path) -> None:
     """Markup, scripts and template code in a pack are text in its book, in pages as in what the search looks through."""
     (tmp_path / "pack.yaml").write_text(yaml.safe_dump(HOSTILE_PACK, allow_unicode=False), encoding="utf-8")
@@ -324,6 +335,29 @@ def test_what_stands_in_the_way_of_a_book_is_said(tmp_path: Path, arguments: tup
     assert re.search(says, output), output
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "full" / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_pack_in_a_language_without_words_is_told_in_english(tmp_path: Path) -> None:
+    """Its own texts are marked as what they are, so that a screen reader says them right."""
+    (tmp_path / "pack.yaml").write_text(GERMAN, encoding="utf-8")
+    made = Book(contents_of([str(tmp_path)]))
+    page = read(made, "en/rules/nicht-ohne-karte.html")
+
+    assert made.languages == ("en",)
+    assert page.language == "en"
+    assert '<h1 lang="de">Nicht ohne Karte</h1>' in page.source
+    assert "Bitte die Karte vorzeigen." in page.text
+
+
+def test_a_book_without_its_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is missing is named in one line, with the command that brings it."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    for name in [name for name in sys.modules if name.startswith(("jinja2.", "engine.book"))]:
+        monkeypatch.delitem(sys.modules, name)
+
+    assert (2, "changegate: the book needs `jinja2`: pip install 'changegate[book]'\n") == run(
+        *TODO, str(tmp_path / "site")
+    )
 
 
 def test_gate_is_on_a_day_of_its_own() -> None:

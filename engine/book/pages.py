@@ -19,6 +19,7 @@ from engine.book.shown import Shown
 from engine.book.words import has_words
 from engine.condition import All, Compare, Not, Presence
 from engine.condition import Any as AnyOf
+from engine.phrases import BASE
 from engine.texts import base_language, language_name
 from engine.values import Money
 
@@ -27,12 +28,6 @@ ASSETS = Path(__file__).with_name("assets")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
 )
-MEDIA = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 
 
 @dataclass(frozen=True)
@@ -62,9 +57,8 @@ class Book:
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
-        """The languages of the book: those of the pack for which there are words; its own where there are none."""
-        spoken = tuple(language for language in self.contents.pack.languages if has_words(language))
-        return spoken or (base_language(self.contents.pack),)
+        """The languages of the book: those of the pack for which there are words; English where there are none."""
+        return tuple(filter(has_words, self.contents.pack.languages)) or (BASE,)
 
     @property
     def first(self) -> str:
