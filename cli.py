@@ -403,15 +403,14 @@ def _language(gate: Gate, locale: str | None) -> str:
 def book(ctx: click.Context, output: str, older: tuple[str, ...], as_of: str | None) -> None:
     """Write the rule book: a web site for reviewers that needs no server. The same rules give the same book."""
     try:
-        from engine.book.contents import Contents, book_day
+        from engine.book.contents import Contents, dated
         from engine.book.pages import Book
         from engine.book.site import NotWritten, check_folder, write
     except ModuleNotFoundError as missing:
         raise _not_installed("book", missing) from None
     folders = _folders(ctx)
-    day = as_of or book_day(_open(folders, cache=False).pack).isoformat()
-    gates = [_open(folders[: layer + 1], day, cache=False) for layer in range(len(folders))]
-    before = _open(list(older), day, cache=False) if older else None
+    gates = dated([_open(folders[: layer + 1], as_of, cache=False) for layer in range(len(folders))])
+    before = _open(list(older), cache=False) if older else None  # it is asked on the day of the newer one
     try:
         check_folder(output)
         with _counting(len(gates[-1].pack.cases) + len(gates[-1].pack.actions), "deciding") as bar:

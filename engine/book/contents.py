@@ -154,6 +154,12 @@ class Contents:
         return path.name
 
 
+def dated(gates: Sequence[Gate]) -> list[Gate]:
+    """The policies of a stack as of the day of its book: their own, else the one that the whole pack tells."""
+    day = gates[-1].as_of or book_day(gates[-1].pack)
+    return [Gate(gate.pack, day, version=gate.version) for gate in gates]
+
+
 def book_day(pack: Pack) -> datetime.date:
     """The day of a book where none is asked for, so that the same pack gives the same book.
 

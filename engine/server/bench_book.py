@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import quote
 
-from engine.book.contents import Contents, book_day
+from engine.book.contents import Contents, dated
 from engine.book.links import slug, slug_anchor
 from engine.book.pages import Bench, Book
 from engine.book.words import words
@@ -20,9 +20,7 @@ from engine.server.live import Live
 def open_book(live: Live) -> Book:
     """The book of the rules as they are written (not of entities), as of the service's day, or the book's own."""
     copy = Copies().open(live.files, live.gate(None).as_of)
-    whole = copy.gates[-1]
-    day = whole.as_of or book_day(whole.pack)
-    gates = [Gate(gate.pack, day, version=gate.version) for gate in copy.gates]
+    gates = dated(copy.gates)
     return Book(Contents(gates, [pack.folder for pack in live.files]), Bench(partial(_data, gates[-1])))
 
 

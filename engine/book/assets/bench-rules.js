@@ -1,5 +1,5 @@
 /** An editor for a copy of the rules: findings as one types, and what the edits do to the cases and to the request. */
-import { button, byId, data, h, later, links, refresh, t, ticked } from "./bench-dom.js";
+import { button, byId, h, later, links, refresh, t, ticked } from "./bench-dom.js";
 import { shortOutcome } from "./bench-verdict.js";
 
 const WAIT = 250;
@@ -228,9 +228,8 @@ const plainly = (value) => (typeof value === "string" ? value : JSON.stringify(v
 
 /** A case's name; where its request is at hand, a button that puts it into the form. */
 function caseName({ case: name, request }, take) {
-  const known = request ?? data.examples.find((each) => each.case === name)?.request;
-  if (!known) return h("span", { class: "case-name" }, name);
-  return button(name, () => take(known), { class: "textual case-name", "data-key": `case ${name}` });
+  if (!request) return h("span", { class: "case-name" }, name);
+  return button(name, () => take(request), { class: "textual case-name", "data-key": `case ${name}` });
 }
 
 function brief(answer) {
